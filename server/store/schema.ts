@@ -1,0 +1,428 @@
+/**
+ * The tables, for drizzle: what ordinary reads and the migrations are made from. drizzle/README.md maps
+ * them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
+ */
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  real,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+export const escapement = pgSchema("escapement");
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
+/** Run ids travel as decimal strings: a 64-bit number does not fit JavaScript's. */
+const runId = customType<{ data: string }>({ dataType: () => "bigint" });
+const instant = () => timestamp({ withTimezone: true, precision: 3 });
+
+export const namespace = escapement.table("namespace", {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  name: text().notNull().unique("namespace_name_taken"),
+  createdAt: instant().notNull().default(sql`escapement.clock()`),
+});
+
+/** One (namespace, group, type) that runs queue for; `ready` is ordered inside each. */
+export const queue = escapement.table(
+  "queue",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    namespaceId: integer()
+      .notNull()
+      .references(() => namespace.id),
+    group: text().notNull(),
+    type: text().notNull(),
+  },
+  (t) => [uniqueIndex("queue_once").on(t.namespaceId, t.group, t.type)],
+);
+
+export const job = escapement.table(
+  "job",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    namespaceId: integer()
+      .notNull()
+      .references(() => namespace.id),
+    name: text().notNull(),
+    description: text(),
+    tags: text().array().notNull().default(sql`'{}'`),
+    /** The current row of job_version; null only inside the statement that creates both. */
+    versionId: integer(),
+    version: integer().notNull().default(1),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+    updatedAt: instant().notNull().default(sql`escapement.clock()`),
+    /** Deleted jobs stay for the runs that name them; their name is free again. */
+    deletedAt: instant(),
+  },
+  (t) => [
+    uniqueIndex("job_name_taken").on(t.namespaceId, t.name).where(sql`deleted_at is null`),
+    check("job_version_positive", sql`version >= 1`),
+  ],
+);
+
+/** What a job said at one time. Never changes, so servers keep it in memory. */
+export const jobVersion = escapement.table(
+  "job_version",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    jobId: integer()
+      .notNull()
+      .references(() => job.id),
+    version: integer().notNull(),
+    queueId: integer()
+      .notNull()
+      .references(() => queue.id),
+    /** JSON text; what a run without an input of its own gets. */
+    input: text(),
+    priority: smallint().notNull(),
+    /** core/retry's RetryPolicy. */
+    retry: jsonb().notNull(),
+    timeoutMs: bigint({ mode: "number" }),
+    startDeadlineMs: bigint({ mode: "number" }).notNull(),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+  },
+  (t) => [
+    uniqueIndex("job_version_once").on(t.jobId, t.version),
+    check("job_version_timeout_positive", sql`timeout_ms > 0`),
+  ],
+);
+
+export const trigger = escapement.table(
+  "trigger",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    namespaceId: integer()
+      .notNull()
+      .references(() => namespace.id),
+    jobId: integer()
+      .notNull()
+      .references(() => job.id),
+    name: text().notNull(),
+    /** core/trigger's Schedule. */
+    schedule: jsonb().notNull(),
+    startAt: instant(),
+    endAt: instant(),
+    /** core/trigger's Misfire. */
+    misfire: jsonb().notNull(),
+    priority: smallint(),
+    input: text(),
+    state: text().notNull(),
+    reason: text(),
+    firedCount: integer().notNull().default(0),
+    nextAt: instant(),
+    lastAt: instant(),
+    /** Fixed delay only: the pause after a run's end. */
+    delayMs: bigint({ mode: "number" }),
+    /** Fires that `repeat` still allows; null: no end. */
+    firesLeft: integer(),
+    /** Fixed delay only: the run whose end sets the next time. */
+    blockedBy: runId(),
+    /** Grows with every change of the definition or the pause; the ticker's compare-and-set. */
+    version: integer().notNull().default(1),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+    updatedAt: instant().notNull().default(sql`escapement.clock()`),
+  },
+  (t) => [
+    uniqueIndex("trigger_name_taken").on(t.namespaceId, t.name),
+    index("trigger_job").on(t.jobId),
+    index("trigger_due").on(t.nextAt).where(sql`state = 'NORMAL'`),
+    check("trigger_state", sql`state in ('NORMAL', 'PAUSED', 'BLOCKED', 'COMPLETE', 'ERROR')`),
+    check("trigger_normal_is_due", sql`state <> 'NORMAL' or next_at is not null`),
+    check("trigger_blocked_by_run", sql`(state = 'BLOCKED') <= (blocked_by is not null)`),
+    check("trigger_complete_has_no_next", sql`state <> 'COMPLETE' or next_at is null`),
+  ],
+);
+
+/** One nominal time of a trigger (or a skipped range) and what became of it. Partitioned by `scheduled_at`. */
+export const occurrence = escapement.table(
+  "occurrence",
+  {
+    triggerId: integer().notNull(),
+    scheduledAt: instant().notNull(),
+    untilAt: instant(),
+    count: integer().notNull().default(1),
+    outcome: text().notNull(),
+    firedAt: instant(),
+    runId: runId(),
+  },
+  (t) => [
+    primaryKey({ name: "occurrence_once", columns: [t.triggerId, t.scheduledAt] }),
+    check("occurrence_outcome", sql`outcome in ('FIRED', 'LATE', 'MISFIRED', 'SKIPPED', 'PAUSED')`),
+    check("occurrence_fired_has_run", sql`(outcome in ('FIRED', 'LATE')) <= (run_id is not null)`),
+  ],
+);
+
+/** What every run carries in whichever of the four tables it is. */
+const runColumns = {
+  id: runId().primaryKey(),
+  namespaceId: integer().notNull(),
+  jobId: integer().notNull(),
+  versionId: integer().notNull(),
+  queueId: integer().notNull(),
+  priority: smallint().notNull(),
+  triggerId: integer(),
+  parentId: runId(),
+  scheduledAt: instant().notNull(),
+  /** JSON text as it came; null: the job version's input, or see `payload`. */
+  input: text(),
+  /** Where the input is: 0 inline, 1 JSON in `payload`, 2 bytes in `payload`. */
+  payload: smallint().notNull().default(0),
+  tags: text().array(),
+  /** Leases so far; grows with every claim, so it fences off earlier ones. */
+  fence: integer().notNull().default(0),
+  failures: smallint().notNull().default(0),
+  lost: smallint().notNull().default(0),
+  released: smallint().notNull().default(0),
+  /** Other runs wait for this one's end. */
+  awaited: boolean().notNull().default(false),
+};
+
+export const waiting = escapement.table(
+  "waiting",
+  {
+    ...runColumns,
+    wakeAt: instant(),
+    wakeKind: text(),
+  },
+  (t) => [
+    index("waiting_wake").on(t.wakeAt).where(sql`wake_at is not null`),
+    index("waiting_job").on(t.jobId, t.id),
+    check("waiting_wake_kind", sql`wake_kind in ('TIME', 'RETRY')`),
+    check("waiting_wake_both", sql`(wake_at is null) = (wake_kind is null)`),
+    check("waiting_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
+  ],
+);
+
+export const ready = escapement.table(
+  "ready",
+  {
+    ...runColumns,
+    readyAt: instant().notNull(),
+  },
+  (t) => [
+    // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
+    index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
+    check("ready_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
+  ],
+);
+
+export const lease = escapement.table(
+  "lease",
+  {
+    ...runColumns,
+    readyAt: instant().notNull(),
+    /** The unguessable half of the lease's id. */
+    secret: uuid().notNull(),
+    executorId: integer().notNull(),
+    startedAt: instant().notNull(),
+    /** Not indexed, so that heartbeats stay heap-only updates. */
+    expiresAt: instant().notNull(),
+    progress: real(),
+    message: text(),
+    cancelAt: instant(),
+    cancelReason: text(),
+    requestId: text(),
+  },
+  (t) => [
+    index("lease_executor").on(t.executorId),
+    index("lease_request").on(t.executorId, t.requestId).where(sql`request_id is not null`),
+    check("lease_fence_positive", sql`fence >= 1`),
+    check("lease_progress", sql`progress between 0 and 1`),
+    check("lease_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
+  ],
+);
+
+/** Append only, partitioned by id, which begins with the time of creation. */
+export const ended = escapement.table(
+  "ended",
+  {
+    ...runColumns,
+    readyAt: instant(),
+    secret: uuid(),
+    executorId: integer(),
+    startedAt: instant(),
+    endedAt: instant().notNull(),
+    state: text().notNull(),
+    output: text(),
+    /** JSON: {message, type?, stack?}. */
+    error: text(),
+    progress: real(),
+  },
+  (t) => [
+    index("ended_namespace").on(t.namespaceId, t.id),
+    index("ended_job").on(t.jobId, t.id),
+    index("ended_unsuccessful").on(t.namespaceId, t.state, t.id).where(sql`state <> 'SUCCEEDED'`),
+    index("ended_trigger").on(t.triggerId, t.id).where(sql`trigger_id is not null`),
+    index("ended_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
+    check("ended_state", sql`state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')`),
+    check("ended_started", sql`(started_at is null) = (secret is null)`),
+    check("ended_success_started", sql`state <> 'SUCCEEDED' or started_at is not null`),
+    check("ended_failure_says_why", sql`state <> 'FAILED' or error is not null`),
+  ],
+);
+
+/** Attempts that did not end their run; the last attempt of a run is its lease or ended row. */
+export const attempt = escapement.table(
+  "attempt",
+  {
+    runId: runId().notNull(),
+    fence: integer().notNull(),
+    number: integer().notNull(),
+    secret: uuid().notNull(),
+    executorId: integer().notNull(),
+    startedAt: instant().notNull(),
+    endedAt: instant().notNull(),
+    outcome: text().notNull(),
+    error: text(),
+    /** What the worker was told, so that a repeated call gets the same answer. */
+    state: text().notNull(),
+    retryMs: bigint({ mode: "number" }),
+  },
+  (t) => [
+    primaryKey({ name: "attempt_once", columns: [t.runId, t.fence] }),
+    check("attempt_outcome", sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED')`),
+  ],
+);
+
+/** Inputs too large to be carried from table to table. Partitioned like `ended`. */
+export const payload = escapement.table(
+  "payload",
+  { runId: runId().primaryKey(), json: text(), bytes: bytea() },
+  () => [check("payload_one", sql`num_nonnulls(json, bytes) = 1`)],
+);
+
+/** Children a running lease asked for, kept until it completes. `input` and the rest as in a run. */
+export const staged = escapement.table(
+  "staged",
+  {
+    ...runColumns,
+    /** The run whose lease with this secret asked for it. */
+    parentId: runId().notNull(),
+    secret: uuid().notNull(),
+    /** The run that waits for all the others of the same call. */
+    joins: integer(),
+    call: integer().notNull(),
+    wakeAt: instant(),
+  },
+  (t) => [index("staged_parent").on(t.parentId)],
+);
+
+export const dependency = escapement.table(
+  "dependency",
+  { onRunId: runId().notNull(), runId: runId().notNull() },
+  (t) => [
+    primaryKey({ name: "dependency_once", columns: [t.onRunId, t.runId] }),
+    index("dependency_waiter").on(t.runId),
+  ],
+);
+
+export const idempotency = escapement.table(
+  "idempotency",
+  {
+    namespaceId: integer().notNull(),
+    key: text().notNull(),
+    /** SHA-256 of what was asked: the same key with another request is a conflict. */
+    hash: bytea().notNull(),
+    runIds: bigint({ mode: "bigint" }).array().notNull(),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+    touchedAt: instant().notNull().default(sql`escapement.clock()`),
+  },
+  (t) => [
+    primaryKey({ name: "idempotency_once", columns: [t.namespaceId, t.key] }),
+    index("idempotency_touched").on(t.touchedAt),
+  ],
+);
+
+export const executor = escapement.table(
+  "executor",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    namespaceId: integer()
+      .notNull()
+      .references(() => namespace.id),
+    name: text().notNull(),
+    groups: text().array().notNull(),
+    types: text().array(),
+    capacity: integer(),
+    labels: jsonb(),
+    load: jsonb(),
+    registeredAt: instant().notNull().default(sql`escapement.clock()`),
+    lastHeartbeatAt: instant().notNull().default(sql`escapement.clock()`),
+    leftAt: instant(),
+  },
+  (t) => [
+    uniqueIndex("executor_name_taken").on(t.namespaceId, t.name),
+    check("executor_capacity_positive", sql`capacity > 0`),
+  ],
+);
+
+/** The one row whose holder promotes triggers and sweeps leases. */
+export const leader = escapement.table(
+  "leader",
+  {
+    id: integer().primaryKey(),
+    epoch: bigint({ mode: "number" }).notNull(),
+    holder: uuid(),
+    expiresAt: instant().notNull(),
+  },
+  () => [check("leader_one_row", sql`id = 1`)],
+);
+
+/** The servers alive now, and what they want to hear of. */
+export const server = escapement.table("server", {
+  id: uuid().primaryKey(),
+  startedAt: instant().notNull(),
+  seenAt: instant().notNull(),
+  parkedPolls: integer().notNull().default(0),
+});
+
+export const token = escapement.table(
+  "token",
+  {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    /** Null: every namespace. */
+    namespaceId: integer().references(() => namespace.id),
+    role: text().notNull(),
+    /** Worker tokens only; null: every group. */
+    groups: text().array(),
+    /** SHA-256 of the secret half; the secret itself is random, so no slow hash is needed. */
+    hash: bytea().notNull(),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+    expiresAt: instant(),
+    lastUsedAt: instant(),
+    revokedAt: instant(),
+  },
+  () => [
+    check("token_role", sql`role in ('VIEWER', 'OPERATOR', 'ADMIN', 'WORKER')`),
+    check("token_groups_of_worker", sql`groups is null or role = 'WORKER'`),
+    check("token_hash_sha256", sql`octet_length(hash) = 32`),
+  ],
+);
+
+/** Counts by ten seconds, added to by whole batches; the overview's rates come from here. */
+export const tally = escapement.table(
+  "tally",
+  {
+    namespaceId: integer().notNull(),
+    at: instant().notNull(),
+    /** What was counted: STARTED or a final state. */
+    what: text().notNull(),
+    /** The server's lane that counted, so that no two transactions wait for one row. */
+    source: text().notNull(),
+    count: bigint({ mode: "number" }).notNull(),
+  },
+  (t) => [primaryKey({ name: "tally_once", columns: [t.at, t.namespaceId, t.what, t.source] })],
+);
