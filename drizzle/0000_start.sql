@@ -25,7 +25,7 @@ CREATE TABLE "escapement"."attempt" (
 	"state" text NOT NULL,
 	"retry_ms" bigint,
 	CONSTRAINT "attempt_once" PRIMARY KEY("run_id","fence"),
-	CONSTRAINT "attempt_outcome" CHECK (outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED'))
+	CONSTRAINT "attempt_outcome" CHECK (outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED', 'CANCELLED'))
 ) PARTITION BY RANGE (run_id);
 --> statement-breakpoint
 CREATE TABLE escapement.attempt_default PARTITION OF escapement.attempt DEFAULT;

@@ -292,7 +292,7 @@ export const attempt = escapement.table(
   },
   (t) => [
     primaryKey({ name: "attempt_once", columns: [t.runId, t.fence] }),
-    check("attempt_outcome", sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED')`),
+    check("attempt_outcome", sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED', 'CANCELLED')`),
   ],
 );
 

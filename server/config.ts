@@ -1,0 +1,141 @@
+/** Every setting and every limit, each with its reason. With main.ts the only reader of the environment. */
+import { resolve } from "node:path";
+import { z } from "zod";
+
+/** Limits that are the same everywhere; a value is changed here and nowhere else. */
+export const LIMITS = {
+  /** A request body: a list of 10,000 runs with small inputs fits, a mistake does not fill the memory. */
+  bodyBytes: 16 * 1024 * 1024,
+  /** A GraphQL document with its variables: `startRuns` lists are the large ones. */
+  graphqlBodyBytes: 16 * 1024 * 1024,
+  /** A run's input: more belongs into a file or a table that the input names. */
+  inputBytes: 256 * 1024,
+  /** Above this an input is written once and referenced, so that moving a run never copies it (PERFORMANCE 7). */
+  inlineInputBytes: 2_000,
+  /** A run's output: what a dashboard shows and a dependent run reads; more belongs into an output file. */
+  outputBytes: 256 * 1024,
+  errorBytes: 64 * 1024,
+  /** Log text per attempt; the last line then says that more was cut off. */
+  logBytes: 10 * 1024 * 1024,
+  /** One log append: workers flush far more often than this fills. */
+  logAppendBytes: 1024 * 1024,
+  /** One output file on the file system store. */
+  fileBytes: 1024 * 1024 * 1024,
+  filesPerRun: 1_000,
+  /** Runs in one request: one statement of this size takes some 50 ms. */
+  runsPerRequest: 10_000,
+  /** Runs a new run may wait for. */
+  afterPerRun: 1_000,
+  /** Items of one coalesced statement: past this the gain is gone and the latency grows (PERFORMANCE 3.7). */
+  laneItems: 2_000,
+  /** Requests queued for one lane before callers are told to come back: seconds of work, not minutes. */
+  laneWaiting: 100_000,
+  /** Rows of a GraphQL page. */
+  pageSize: 200,
+  graphqlDepth: 12,
+  graphqlAliases: 30,
+  graphqlTokens: 4_000,
+  /** Fields times list sizes of one document. */
+  graphqlComplexity: 20_000,
+  /** Subscriptions of one WebSocket: a dashboard page uses three. */
+  subscriptionsPerSocket: 20,
+  /** Events held for one slow subscriber; the oldest go first, and it is told to re-read. */
+  subscriberBacklog: 1_000,
+  /** Long polls parked on one server, 20 kB each (PERFORMANCE 4.4). */
+  parkedPolls: 20_000,
+  waitSeconds: 60,
+  /** Triggers promoted by one statement; the leader's row is locked for so long (RELIABILITY 2.4). */
+  fireBatch: 500,
+  releaseBatch: 1_000,
+  expireBatch: 500,
+} as const;
+
+/** Times that make the cluster's rhythm, in milliseconds. */
+export const RHYTHM = {
+  /** A lease without a heartbeat for so long is over. */
+  leaseMs: 30_000,
+  /** A cancelled run that still holds its lease after this loses it. */
+  cancelGraceMs: 30_000,
+  /** A lost lease is given out again; at the third the run is a poison pill (Sidekiq's three). */
+  lostLeasesMax: 3,
+  leaderTtlMs: 3_000,
+  leaderRenewMs: 1_000,
+  /** The leader stops trusting itself after this share of the TTL, counted from sending the renewal. */
+  leaderTrust: 0.6,
+  sweepMs: 1_000,
+  vacuumMs: 2_000,
+  janitorMs: 60_000,
+  /** A parked poll looks again after this, whatever the notifications say. */
+  pollSafetyMs: 1_000,
+  /** An executor that was not heard of for so long is shown as offline. */
+  executorOfflineMs: 30_000,
+  /** A query without an answer after this is given up. */
+  queryDeadlineMs: 10_000,
+  /** A lease younger than this may be left out of an executor's list: its answer may still be on the way. */
+  unnamedLeaseGraceMs: 5_000,
+} as const;
+
+/** How long history is kept, in days. */
+export const RETENTION = { runDays: 30, occurrenceDays: 90, idempotencyDays: 7, tallyHours: 26 } as const;
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+
+const text = z.string().trim();
+const schema = z.object({
+  HOST: text.default("127.0.0.1"),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4400),
+  DATABASE_URL: text.optional(),
+  ESCAPEMENT_DATA_DIR: text.default("./.escapement"),
+  ESCAPEMENT_DEMO: z.enum(["0", "1"]).default("1"),
+  ESCAPEMENT_TOKEN: z.string().min(16, "must have at least 16 characters: it is the administrator's password").optional(),
+  ESCAPEMENT_HOSTS: text.default(""),
+  ESCAPEMENT_POOL: z.coerce.number().int().min(3).max(200).default(10),
+  ESCAPEMENT_LOG: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+});
+
+export interface Config {
+  host: string;
+  port: number;
+  /** Unset: the embedded PostgreSQL. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  demo: boolean;
+  /** The bootstrap administrator's token; set, it turns authentication on. */
+  adminToken: string | undefined;
+  /** Host names besides loopback that requests may name: the defence against DNS rebinding. */
+  allowedHosts: string[];
+  poolSize: number;
+  logLevel: string;
+}
+
+/**
+ * Reads the configuration from the environment.
+ * @throws with one line per variable at fault; also when the host is not loopback and no token is set.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: ${issue.message}`);
+    throw new Error(`The configuration is not usable:\n${lines.join("\n")}`);
+  }
+  const value = parsed.data;
+  if (!LOOPBACK.has(value.HOST) && value.ESCAPEMENT_TOKEN === undefined) {
+    throw new Error(
+      `HOST=${value.HOST} would open the server to the network without authentication. Set ESCAPEMENT_TOKEN, or use HOST=127.0.0.1.`,
+    );
+  }
+  return {
+    host: value.HOST,
+    port: value.PORT,
+    databaseUrl: value.DATABASE_URL,
+    dataDir: resolve(value.ESCAPEMENT_DATA_DIR),
+    demo: value.ESCAPEMENT_DEMO === "1",
+    adminToken: value.ESCAPEMENT_TOKEN,
+    allowedHosts: value.ESCAPEMENT_HOSTS.split(",")
+      .map((host) => host.trim())
+      .filter(Boolean),
+    poolSize: value.ESCAPEMENT_POOL,
+    logLevel: value.ESCAPEMENT_LOG,
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * The arrows of the state machine as one object: what transports and loops may ask for. Every call that
+ * returns has committed; every call that throws a Rejection has changed nothing.
+ */
+import type { RunState } from "../core/run.ts";
+
+/** A run to start, after its transport has read it: lengths and types are checked, names are not. */
+export interface StartItem {
+  namespace: string;
+  job: string;
+  /** JSON text, as it came; null or absent: the job's own input. */
+  input?: string | null;
+  /** Instead of `input`. */
+  inputBytes?: Buffer | null;
+  priority?: number | null;
+  /** Epoch milliseconds; past times mean now. */
+  runAt?: number | null;
+  /** Counted from the database's now. */
+  delayMs?: number | null;
+  tags?: string[] | null;
+  idempotencyKey?: string | null;
+  /** Runs to wait for, whatever they end as. */
+  after?: string[] | null;
+}
+
+export interface StartOptions {
+  /** One key for the whole request (`Idempotency-Key`); exclusive with keys of single items. */
+  idempotencyKey?: string | null;
+  /** The run on whose behalf it is started. */
+  parentId?: string | null;
+  /** Prefix of `field` in rejections, such as `runs` or `input`. */
+  field?: string;
+}
+
+export interface StartedRun {
+  id: string;
+  state: RunState;
+}
+
+/** A poll for work. `namespaceId` and `groups` are already what the caller's token allows. */
+export interface ClaimPoll {
+  namespaceId: number;
+  executorId: number;
+  groups: string[];
+  /** Absent: any type. */
+  types?: string[] | undefined;
+  max: number;
+  requestId?: string | undefined;
+}
+
+/** A claimed run as the gateway sends it. Ids are opaque to it. */
+export interface ClaimedLease {
+  leaseId: string;
+  runId: string;
+  namespaceId: number;
+  queueId: number;
+  /** Number of this attempt, from 1; a release does not count. */
+  attempt: number;
+  job: string;
+  type: string;
+  group: string;
+  /** JSON text. */
+  input: string | null;
+  inputBytes: Buffer | null;
+  scheduledAt: number;
+  leaseSeconds: number;
+  timeoutSeconds: number | null;
+  attempts: { made: number; max: number | null };
+  parentId: string | null;
+  fence: number;
+}
+
+export interface Failure {
+  message: string;
+  type?: string | undefined;
+  stack?: string | undefined;
+}
+
+export interface SettleItem {
+  leaseId: string;
+  outcome: "succeeded" | "failed" | "released";
+  /** JSON text. */
+  output?: string | null | undefined;
+  error?: Failure | undefined;
+  retry?: boolean | undefined;
+  retryAfterMs?: number | undefined;
+}
+
+/** `lost`: the lease is over and nothing was changed. `unknown`: no such run (404). */
+export type SettleResult =
+  | { status: "ok"; state: RunState; retryInMs?: number | undefined }
+  | { status: "lost" }
+  | { status: "unknown" };
+
+export interface RenewItem {
+  leaseId: string;
+  progress?: number | undefined;
+  message?: string | undefined;
+}
+
+export type RenewResult =
+  | { status: "ok"; cancel: boolean; leaseSeconds: number }
+  | { status: "lost" }
+  | { status: "unknown" };
+
+export interface Engine {
+  /** Starts runs, all or none. Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED. */
+  start(items: StartItem[], options?: StartOptions): Promise<StartedRun[]>;
+  /** Takes up to `max` ready runs now; empty when there are none. Does not wait. */
+  claim(poll: ClaimPoll): Promise<ClaimedLease[]>;
+  /** Settles leases; the answers are in the order of the items. Safe to repeat. */
+  settle(items: SettleItem[]): Promise<SettleResult[]>;
+  /** Prolongs leases and notes progress. */
+  renew(items: RenewItem[]): Promise<RenewResult[]>;
+  /** Gives back the leases of an executor that it did not name; those younger than `graceMs` are kept. */
+  giveBackUnnamed(executorId: number, heldLeaseIds: string[], graceMs: number): Promise<number>;
+  /** Stages child runs that are created when the lease completes, or starts them at once. Throws LeaseLost. */
+  startChildren(
+    leaseId: string,
+    request: { runs: StartItem[]; join?: StartItem | undefined; now: boolean },
+  ): Promise<{ runs: string[]; join?: string | undefined }>;
+  /** Cancels: waiting and ready runs end at once, running ones are flagged. Throws NOT_FOUND, ILLEGAL_STATE. */
+  cancel(runId: string, reason: string | null): Promise<{ id: string; state: RunState }>;
+  /** Puts a failed or cancelled run back into the queue with a fresh budget of retries. Throws NOT_FOUND, ILLEGAL_STATE. */
+  redrive(runId: string): Promise<StartedRun>;
+}
