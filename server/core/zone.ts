@@ -1,0 +1,74 @@
+/** Time zones as stretches of constant offset, so that wall clock and instant convert by adding a number. */
+import { Temporal } from "temporal-polyfill";
+import { badInput } from "./rejection.ts";
+
+/** A stretch of time during which a zone's offset does not change. Local time = instant + `offsetMs`. */
+export interface Segment {
+  /** First instant of the stretch; -Infinity when the zone has always been so. */
+  from: number;
+  /** First instant after it; Infinity when the zone is never known to change again. */
+  until: number;
+  offsetMs: number;
+  /** Offset just before `from`; this one's own when there is no before. */
+  offsetBeforeMs: number;
+  /** Offset from `until` on; this one's own when there is no after. */
+  offsetAfterMs: number;
+}
+
+/**
+ * Stretches met so far, sorted, per zone. A stretch costs some 400 µs to find and never changes within a process;
+ * there are about 600 names and two stretches a year, so the table is bounded by the years that cron looks at.
+ */
+const known = new Map<string, Segment[]>();
+
+/** Throws BAD_INPUT unless `timeZone` is an IANA name such as `Europe/Berlin`; any letter case will do. */
+export function checkZone(timeZone: string, field = "timeZone"): void {
+  const fault = badInput(
+    field,
+    `"${timeZone}" is not an IANA time zone; give a name such as UTC or Europe/Berlin`,
+  );
+  // Temporal would take bare offsets and whole date texts too, and then guess.
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(timeZone)) throw fault;
+  try {
+    zoned(timeZone, 0);
+  } catch {
+    throw fault;
+  }
+}
+
+/** The stretch that holds the instant `at`. `timeZone` must have passed `checkZone`. */
+export function segmentAt(timeZone: string, at: number): Segment {
+  const name = timeZone.toLowerCase();
+  const segments = known.get(name) ?? [];
+  if (segments.length === 0) known.set(name, segments);
+  let low = 0;
+  for (let high = segments.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    const segment = segments[middle];
+    if (segment && segment.from <= at && at < segment.until) return segment;
+    if (segment && segment.from <= at) low = middle + 1;
+    else high = middle;
+  }
+  const segment = findSegment(name, at);
+  segments.splice(low, 0, segment);
+  return segment;
+}
+
+function findSegment(timeZone: string, at: number): Segment {
+  // "previous" looks strictly before, and a stretch may begin at `at` itself.
+  const from = zoned(timeZone, at + 1).getTimeZoneTransition("previous")?.epochMilliseconds;
+  const until = zoned(timeZone, at).getTimeZoneTransition("next")?.epochMilliseconds;
+  const offsetMs = offsetAt(timeZone, at);
+  return {
+    from: from ?? Number.NEGATIVE_INFINITY,
+    until: until ?? Number.POSITIVE_INFINITY,
+    offsetMs,
+    offsetBeforeMs: from === undefined ? offsetMs : offsetAt(timeZone, from - 1),
+    offsetAfterMs: until === undefined ? offsetMs : offsetAt(timeZone, until),
+  };
+}
+
+const zoned = (timeZone: string, at: number): Temporal.ZonedDateTime =>
+  Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
+
+const offsetAt = (timeZone: string, at: number): number => zoned(timeZone, at).offsetNanoseconds / 1e6;
