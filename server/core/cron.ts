@@ -10,7 +10,7 @@
  *
  * The answer depends on `after` alone: the fires are one fixed set of instants, however far one steps through it.
  */
-import { type CronSpec, type Dialect, isRestricted, LAST_YEAR, readCron, splitCron } from "./cronSyntax.ts";
+import { type CronSpec, type Dialect, isRestricted, LAST_YEAR, readCron, splitCron } from "./cron-syntax.ts";
 import { badInput } from "./rejection.ts";
 import { type Segment, segmentAt } from "./zone.ts";
 

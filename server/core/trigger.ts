@@ -2,25 +2,11 @@
  * When a trigger fires, and what becomes of the times that were missed. The times are computed from the schedule and
  * the stored due time, never from the wall clock, so that a slow or restarted ticker does not move them.
  */
-import { type CronSpec, type Dialect, nextCron, parseCron } from "./cron.ts";
+import { nextCron } from "./cron.ts";
 import { badInput } from "./rejection.ts";
-import { checkZone } from "./zone.ts";
+import { cronKey, cronSpec, MIN_EVERY_MS, type Schedule } from "./schedule.ts";
 
-/** As stored in the database. Times are epoch milliseconds. */
-export type Schedule =
-  | { kind: "once"; at: number }
-  | {
-      kind: "cron";
-      expression: string;
-      timeZone: string;
-      dialect: Dialect;
-      gap: "SHIFT" | "SKIP";
-      overlap: "FIRST" | "SECOND" | "BOTH";
-    }
-  /** Fires at start + n · every; `repeat` counts the fires after the first (Quartz Q4), without it there is no end. */
-  | { kind: "fixedRate"; everyMs: number; repeat?: number }
-  /** Fires `everyMs` after the previous run ended. */
-  | { kind: "fixedDelay"; everyMs: number; repeat?: number };
+export { checkSchedule, type Schedule } from "./schedule.ts";
 
 /** What the next fire depends on. */
 export interface TriggerDef {
@@ -46,38 +32,6 @@ export interface Misfire {
 }
 
 export const DEFAULT_MISFIRE: Misfire = { policy: "FIRE_ONCE", thresholdMs: 60_000, limit: 100 };
-
-/** Quicker than this, a trigger is a busy loop; let its task loop instead. */
-const MIN_EVERY_MS = 100;
-const MAX_EVERY_MS = 100 * 366 * 86_400_000;
-const MAX_REPEAT = 1_000_000_000;
-/** 9999-12-31: what an RFC 3339 time can say. */
-const MAX_TIME = 253_402_300_799_999;
-
-/**
- * Throws BAD_INPUT naming the field at fault: `at`, `expression`, `timeZone`, `every` or `repeat`. A `once` in the past
- * is accepted: "now" has passed by the time it arrives here, and the misfire policy decides about older ones.
- */
-export function checkSchedule(schedule: Schedule, seed: string): void {
-  if (schedule.kind === "once") {
-    if (!(schedule.at >= 0 && schedule.at <= MAX_TIME))
-      throw badInput("at", "must be a time from 1970 to 9999");
-  } else if (schedule.kind === "cron") {
-    checkZone(schedule.timeZone, "timeZone");
-    parseCron(schedule.expression, { dialect: schedule.dialect, hashSeed: seed });
-  } else {
-    const { everyMs, repeat } = schedule;
-    if (!(everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS)) {
-      throw badInput("every", "must be from PT0.1S to 100 years");
-    }
-    if (repeat !== undefined && !(Number.isInteger(repeat) && repeat >= 0 && repeat <= MAX_REPEAT)) {
-      throw badInput(
-        "repeat",
-        `must be a whole number from 0 to ${MAX_REPEAT}; leave it out to repeat without end`,
-      );
-    }
-  }
-}
 
 /** Throws BAD_INPUT when no time can lie between the two. */
 export function checkWindow(startAt: number | null, endAt: number | null): void {
@@ -120,7 +74,7 @@ export function nextFire(def: TriggerDef, after: number): number | null {
     case "once":
       return schedule.at > after ? bounded(def, schedule.at) : null;
     case "cron": {
-      const spec = specOf(schedule, def.seed);
+      const spec = cronSpec(schedule, def.seed);
       const next = nextCron(spec, schedule, Math.max(after, (startAt ?? after) - 1));
       return next === null ? null : bounded(def, next);
     }
@@ -302,30 +256,4 @@ function latestFire(def: TriggerDef, dueAt: number, until: number): number {
     else empty = middle;
   }
   return latest;
-}
-
-type CronSchedule = Extract<Schedule, { kind: "cron" }>;
-
-/** All that a cron schedule's times depend on: the seed only where H hashes it. */
-function cronKey({ expression, timeZone, dialect, gap, overlap }: CronSchedule, seed: string): string {
-  return JSON.stringify([expression, dialect, hashedSeed(expression, seed), timeZone, gap, overlap]);
-}
-
-const hashedSeed = (expression: string, seed: string): string => (/(^|[\s,])H/i.test(expression) ? seed : "");
-
-/** Parsed expressions, oldest first; a spec is one or two kilobytes and costs some 100 µs to parse. */
-const specs = new Map<string, CronSpec>();
-const MAX_SPECS = 5_000;
-
-function specOf({ expression, dialect }: CronSchedule, seed: string): CronSpec {
-  const key = JSON.stringify([expression, dialect, hashedSeed(expression, seed)]);
-  const parsed = specs.get(key);
-  if (parsed) return parsed;
-  const spec = parseCron(expression, { dialect, hashSeed: seed });
-  for (const oldest of specs.keys()) {
-    if (specs.size < MAX_SPECS) break;
-    specs.delete(oldest);
-  }
-  specs.set(key, spec);
-  return spec;
 }
