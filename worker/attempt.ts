@@ -1,0 +1,224 @@
+/**
+ * One lease and the handler that works on it: the context that the handler sees, the reasons to stop it,
+ * and the one outcome that comes out.
+ */
+import type { Readable } from "node:stream";
+import type { CallOptions, Client } from "./client.ts";
+import { ProtocolError } from "./client.ts";
+import { Cancelled, DoNotRetry, failureOf, LeaseLost, Stopped, TimedOut, WorkerStopping } from "./errors.ts";
+import type { WorkerEvent } from "./events.ts";
+import { Log, type LogLevel } from "./log.ts";
+import type { Persist } from "./persist.ts";
+import { Progress } from "./progress.ts";
+import type {
+  ChildRunsAnswer,
+  ChildRunsRequest,
+  HeartbeatRequest,
+  Lease,
+  SettleItem,
+  StartRun,
+} from "./protocol.ts";
+
+/** setTimeout's limit; a longer timeout is left to the server. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What a handler may do besides its work. */
+export interface Context {
+  /** The run, its attempt, its job; `fence` grows with every attempt, for outside systems that compare it. */
+  readonly lease: Lease;
+  /** Aborted when the handler should stop; `reason` is Cancelled, LeaseLost, TimedOut or WorkerStopping. */
+  readonly signal: AbortSignal;
+  /** Adds a line to the attempt's log. It is sent in the background, in order, and before the run is settled. */
+  log(message: string, level?: LogLevel): void;
+  /** Resolves when every line so far has been sent: the way to slow down for a slow server. Never rejects. */
+  flushLog(): Promise<void>;
+  /** Says how far the run is, from 0 to 1, and in words what it does. */
+  progress(fraction: number, message?: string): void;
+  /** Stores an output file of this attempt. A stream is sent once; other data is sent until it is answered. */
+  putFile(name: string, data: string | Uint8Array | Readable): Promise<void>;
+  /** Starts child runs when this run succeeds, or at once with `now`; `join` waits for all of them. */
+  startRuns(
+    runs: StartRun[],
+    options?: { join?: StartRun | undefined; now?: boolean | undefined },
+  ): Promise<ChildRunsAnswer>;
+}
+
+/** Works on a run; what it returns becomes the run's output, what it throws fails the attempt. */
+export type Handler<Input = unknown> = {
+  // Declared as a method, so that a handler of a narrower input fits into a map of handlers.
+  handle(input: Input, context: Context): unknown;
+}["handle"];
+
+/** What the attempt needs of its worker. */
+export interface AttemptParts {
+  client: Client;
+  persist: Persist;
+  emit: (event: WorkerEvent) => void;
+}
+
+export class Attempt {
+  readonly lease: Lease;
+  readonly #parts: AttemptParts;
+  readonly #stopping = new AbortController();
+  /** Aborted when nothing more about this attempt can be said to the server. */
+  readonly #over = new AbortController();
+  readonly #log: Log;
+  readonly #progress: Progress;
+  #leaseSeconds: number;
+  #childRequests = 0;
+
+  constructor(lease: Lease, parts: AttemptParts) {
+    this.lease = lease;
+    this.#leaseSeconds = lease.leaseSeconds;
+    this.#parts = parts;
+    this.#log = new Log((chunk) => this.#tell((options) => parts.client.appendLog(lease.id, chunk, options)));
+    this.#progress = new Progress(async (report) => {
+      await this.#tell((options) => this.#beat(report, options));
+    });
+  }
+
+  /** How long the lease lasts from one heartbeat to the next, by the server's last word. */
+  get leaseSeconds(): number {
+    return this.#leaseSeconds;
+  }
+
+  get lost(): boolean {
+    return this.#over.signal.reason instanceof LeaseLost;
+  }
+
+  /** Runs the handler to its end. Resolves with what is to be settled, or with nothing. Never rejects. */
+  async run(handler: Handler): Promise<SettleItem | undefined> {
+    const timer = this.#armTimeout();
+    const outcome = await this.#outcomeOf(handler);
+    clearTimeout(timer);
+    await Promise.all([this.#log.flush(), this.#progress.close()]);
+    return this.#over.signal.aborted ? undefined : outcome;
+  }
+
+  renewed(leaseSeconds: number, cancel: boolean): void {
+    this.#leaseSeconds = leaseSeconds;
+    if (!cancel || this.#stopping.signal.aborted) return;
+    this.#parts.emit({ kind: "cancelled", lease: this.lease });
+    this.#stopping.abort(new Cancelled());
+  }
+
+  /** The lease is somebody else's. */
+  lose(): void {
+    if (this.#over.signal.aborted) return;
+    this.#parts.emit({ kind: "lost", lease: this.lease });
+    this.#stopping.abort(new LeaseLost());
+    this.#over.abort(new LeaseLost());
+  }
+
+  stop(): void {
+    this.#stopping.abort(new WorkerStopping());
+  }
+
+  /** Stops caring: the worker gives the lease back while the handler still runs. */
+  abandon(): void {
+    this.stop();
+    this.#over.abort(new WorkerStopping());
+  }
+
+  #armTimeout(): NodeJS.Timeout | undefined {
+    const seconds = this.lease.timeoutSeconds;
+    if (seconds === null || seconds * 1000 > LONGEST_TIMER_MS) return undefined;
+    return setTimeout(() => this.#stopping.abort(new TimedOut(seconds)), seconds * 1000);
+  }
+
+  async #outcomeOf(handler: Handler): Promise<SettleItem> {
+    const lease = this.lease.id;
+    const { signal } = this.#stopping;
+    try {
+      const output = await handler(this.#input(), this.#context());
+      if (signal.reason instanceof TimedOut) throw signal.reason;
+      return { lease, outcome: "succeeded", ...jsonOutput(output) };
+    } catch (error) {
+      if (signal.reason instanceof WorkerStopping) return { lease, outcome: "released" };
+      // However the handler puts it, an aborted attempt ended for the reason that it was aborted for.
+      const reason = signal.reason instanceof Stopped ? signal.reason : error;
+      return { lease, outcome: "failed", ...failureOf(reason) };
+    }
+  }
+
+  #input(): unknown {
+    const { input, inputBase64 } = this.lease;
+    return inputBase64 === undefined ? input : Buffer.from(inputBase64, "base64");
+  }
+
+  #context(): Context {
+    return {
+      lease: this.lease,
+      signal: this.#stopping.signal,
+      log: (message, level = "info") => this.#log.add(level, message, new Date()),
+      flushLog: () => this.#log.flush(),
+      progress: (fraction, message) => this.#progress.report(fraction, message),
+      putFile: (name, data) => this.#putFile(name, data),
+      startRuns: (runs, options) => this.#startRuns(runs, options),
+    };
+  }
+
+  #putFile(name: string, data: string | Uint8Array | Readable): Promise<void> {
+    const { signal } = this.#stopping;
+    const put = () => this.#parts.client.putFile(this.lease.id, name, data, { signal });
+    const replayable = typeof data === "string" || data instanceof Uint8Array;
+    return this.#watch(replayable ? this.#parts.persist(put, signal) : put());
+  }
+
+  #startRuns(
+    runs: StartRun[],
+    { join, now }: { join?: StartRun | undefined; now?: boolean | undefined } = {},
+  ): Promise<ChildRunsAnswer> {
+    // A request that is repeated because its answer was lost must not start its runs twice.
+    const scope = `${this.lease.run}:${this.lease.attempt}:${this.#childRequests++}`;
+    const keyed = (run: StartRun, index: number | "join"): StartRun => ({
+      ...run,
+      idempotencyKey: run.idempotencyKey ?? `${scope}:${index}`,
+    });
+    const request: ChildRunsRequest = {
+      runs: runs.map(keyed),
+      ...(join === undefined ? {} : { join: keyed(join, "join") }),
+      ...(now === undefined ? {} : { now }),
+    };
+    const { signal } = this.#stopping;
+    const { client, persist } = this.#parts;
+    return this.#watch(persist(() => client.startChildRuns(this.lease.id, request, { signal }), signal));
+  }
+
+  async #beat(report: HeartbeatRequest, options: CallOptions): Promise<void> {
+    const answer = await this.#parts.client.heartbeatLease(this.lease.id, report, options);
+    this.renewed(answer.leaseSeconds, answer.cancel);
+  }
+
+  /** Says something that the handler does not wait for: repeated until answered, never thrown. */
+  async #tell(call: (options: CallOptions) => Promise<void>): Promise<boolean> {
+    const { signal } = this.#over;
+    try {
+      await this.#watch(this.#parts.persist(() => call({ signal }), signal));
+      return true;
+    } catch (error) {
+      if (!signal.aborted) this.#parts.emit({ kind: "error", error, lease: this.lease });
+      return false;
+    }
+  }
+
+  /** Any call may be the first to hear that the lease is over. */
+  async #watch<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof ProtocolError && error.code === "lease_lost") this.lose();
+      throw error;
+    }
+  }
+}
+
+/** Made into text here, so that an output which is not JSON fails its own run and nobody else's. */
+function jsonOutput(output: unknown): { output?: unknown } {
+  try {
+    const text = JSON.stringify(output);
+    return text === undefined ? {} : { output: JSON.parse(text) };
+  } catch (error) {
+    throw new DoNotRetry("The handler returned something that is not JSON.", { cause: error });
+  }
+}

@@ -1,0 +1,72 @@
+/** The task types of the demo namespace: made to be watched in the dashboard, touching nothing outside. */
+import type { Context, Handler } from "../attempt.ts";
+import { pause } from "../persist.ts";
+
+/** `demo.greet`, `demo.report` and `demo.flaky`. */
+export const demoHandlers: Record<string, Handler> = {
+  "demo.greet": greet,
+  "demo.report": report,
+  "demo.flaky": flaky,
+};
+
+const REGIONS = ["Aarhus", "Bologna", "Coimbra", "Dresden", "Espoo", "Fribourg", "Ghent", "Haarlem"];
+const REPORT_STEPS = 40;
+
+/** At once: one line, one small output. */
+function greet(input: unknown, { log }: Context): { greeting: string } {
+  const name = memberOf(input, "name");
+  const greeting = `Hello, ${typeof name === "string" ? name : "world"}!`;
+  log(greeting);
+  return { greeting };
+}
+
+/** 10 to 20 seconds of visible work with a file in the end; `seconds` in the input sets the length. */
+async function report(input: unknown, { log, progress, putFile, signal }: Context) {
+  const asked = memberOf(input, "seconds");
+  const seconds = typeof asked === "number" && asked > 0 ? asked : 10 + Math.random() * 10;
+  const rows: { region: string; orders: number; revenue: number }[] = [];
+  log(`Collecting sales of ${REGIONS.length} regions, about ${Math.round(seconds)} s`);
+  for (let step = 0; step < REPORT_STEPS; step++) {
+    const region = REGIONS[Math.floor((step * REGIONS.length) / REPORT_STEPS)] ?? "";
+    progress(step / REPORT_STEPS, `Reading ${region}`);
+    await pause((seconds * 1000) / REPORT_STEPS, signal);
+    const isLastOfRegion = (step + 1) % (REPORT_STEPS / REGIONS.length) === 0;
+    if (!isLastOfRegion) continue;
+    const orders = 40 + Math.floor(Math.random() * 160);
+    const revenue = Math.round(orders * (20 + Math.random() * 60) * 100) / 100;
+    rows.push({ region, orders, revenue });
+    log(`${region}: ${orders} orders, ${revenue.toFixed(2)} EUR`);
+    if (orders < 60) log(`${region} sold less than usual`, "warn");
+  }
+  progress(1, "Writing the table");
+  await putFile("sales.csv", csvOf(rows));
+  const total = rows.reduce((sum, row) => sum + row.revenue, 0);
+  log(`Done: ${total.toFixed(2)} EUR in total`);
+  return { regions: rows.length, revenue: Math.round(total * 100) / 100, file: "sales.csv" };
+}
+
+/** Fails about every third time, which shows what the job's retry policy does about it. */
+async function flaky(_input: unknown, { lease, log, progress, signal }: Context) {
+  log(`Attempt ${lease.attempt}: asking a service that has its moods`);
+  progress(0.5, "Waiting for the service");
+  await pause(300 + Math.random() * 1200, signal);
+  if (Math.random() < 1 / 3) {
+    log("The service did not answer", "error");
+    throw new ServiceUnavailable("The moody service did not answer; the next attempt may have more luck.");
+  }
+  log("The service answered");
+  return { attempt: lease.attempt, mood: "good" };
+}
+
+class ServiceUnavailable extends Error {
+  override readonly name = "ServiceUnavailable";
+}
+
+function memberOf(input: unknown, name: string): unknown {
+  return typeof input === "object" && input !== null ? Reflect.get(input, name) : undefined;
+}
+
+function csvOf(rows: { region: string; orders: number; revenue: number }[]): string {
+  const lines = rows.map(({ region, orders, revenue }) => `${region},${orders},${revenue.toFixed(2)}`);
+  return ["region,orders,revenue", ...lines, ""].join("\n");
+}

@@ -1,0 +1,323 @@
+/**
+ * The worker: keeps up to `concurrency` handlers busy, tells the control plane that it lives, and gives back what
+ * it cannot finish. Runs come in by intake.ts, are worked on in attempt.ts and go back by settler.ts.
+ */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { Attempt, type Handler } from "./attempt.ts";
+import { Client, ProtocolError } from "./client.ts";
+import { WorkerStopping } from "./errors.ts";
+import { describeEvent, type WorkerEvent } from "./events.ts";
+import { currentLoad, Heartbeats } from "./heartbeats.ts";
+import { Intake } from "./intake.ts";
+import { createPersist, type Persist, pause } from "./persist.ts";
+import type { ExecutorHeartbeatAnswer, Lease, SettleItem, SettleResult } from "./protocol.ts";
+import { Settler } from "./settler.ts";
+
+/** The protocol's limit for the leases that one heartbeat names. */
+const CONCURRENCY_MAX = 10_000;
+/** Outcomes that may wait for a slow server before no more runs are taken. */
+const UNSETTLED_MAX = 2_000;
+/** How long handlers get to react to their signal when the drain time is over. */
+const ABORT_GRACE_MS = 2_000;
+/** How long a stopping worker tries to deliver its last outcomes and its leave. */
+const GOODBYE_MS = 5_000;
+
+export interface WorkerOptions {
+  /** Where the control plane listens, such as http://127.0.0.1:4400. */
+  url: string;
+  token?: string | undefined;
+  /** For servers without authentication and for tokens of no one namespace. */
+  namespace?: string | undefined;
+  /** This process's name, unique among those alive; made up from host and process by default. */
+  executor?: string | undefined;
+  /** Worker groups to take runs from. Default: `default`. */
+  groups?: string[] | undefined;
+  /** Runs at the same time. Default: 10. */
+  concurrency?: number | undefined;
+  labels?: Record<string, string> | undefined;
+  /** What to do with a run, by its task type. Runs of other types are left to other workers. */
+  handlers: Record<string, Handler>;
+  /** How long a poll may stay parked at the server. Default: 30. */
+  waitSeconds?: number | undefined;
+  /** Hears everything worth telling. By default what a person should know goes to stderr. */
+  onEvent?: ((event: WorkerEvent) => void) | undefined;
+}
+
+export interface StopOptions {
+  /** How long handlers may go on. Default: 20. */
+  drainSeconds?: number | undefined;
+}
+
+/** Throws when the options make no sense; nothing is sent before `start`. */
+export function createWorker(options: WorkerOptions): Worker {
+  return new Worker(options);
+}
+
+export class Worker {
+  readonly executor: string;
+  readonly #options: WorkerOptions;
+  readonly #concurrency: number;
+  readonly #handlers: Map<string, Handler>;
+  readonly #client: Client;
+  readonly #persist: Persist;
+  readonly #intake: Intake;
+  readonly #settler: Settler;
+  readonly #heartbeats: Heartbeats;
+  /** Every lease that heartbeats name: at work, or finished and not yet answered. */
+  readonly #held = new Map<string, Attempt>();
+  /** Those of them whose handler is at work, with its end. */
+  readonly #atWork = new Map<string, Promise<void>>();
+  /** Aborted by `stop`: no more claims. */
+  readonly #draining = new AbortController();
+  /** Aborted when nothing more is worth sending. */
+  readonly #closed = new AbortController();
+  #started = false;
+  #reachable = true;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#concurrency = checkedConcurrency(options.concurrency ?? 10);
+    this.#handlers = new Map(Object.entries(options.handlers));
+    if (this.#handlers.size === 0) throw new Error("A worker needs at least one handler.");
+    this.executor = options.executor ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+    this.#client = new Client({ ...options, connections: Math.min(128, this.#concurrency + 4) });
+    this.#persist = createPersist({
+      failed: (error, retryInMs) => this.#unreachable(error, retryInMs),
+      answered: () => this.#answered(),
+    });
+    const { signal } = this.#closed;
+    const parts = { client: this.#client, persist: this.#persist };
+    this.#intake = new Intake({
+      ...parts,
+      signal: this.#draining.signal,
+      claim: { executor: this.executor, groups: this.#groups, types: [...this.#handlers.keys()] },
+      waitSeconds: options.waitSeconds ?? 30,
+      free: () => (this.#settler.size > UNSETTLED_MAX ? 0 : this.#concurrency - this.#atWork.size),
+      settling: () => this.#settler.size > 0,
+      begin: (leases, late) => this.#begin(leases, late),
+      refused: (error) => this.#emit({ kind: "error", error }),
+    });
+    this.#settler = new Settler({
+      ...parts,
+      signal,
+      claim: () => this.#intake.next(),
+      claimed: (leases, tries) => this.#intake.arrived(leases, tries),
+      settled: (item, result) => this.#settled(item, result),
+      refused: (item, error) => this.#refused(item, error),
+      idle: () => this.#intake.poll(),
+    });
+    this.#heartbeats = new Heartbeats({
+      beat: () => this.#quietly(this.#persist(() => this.#beat(), signal)),
+      leaseSeconds: () => Array.from(this.#held.values(), (attempt) => attempt.leaseSeconds),
+    });
+  }
+
+  /** Handlers at work. */
+  get running(): number {
+    return this.#atWork.size;
+  }
+
+  /** Registers and begins to take runs. Waits for a server that is away; throws when it refuses this worker. */
+  async start(): Promise<void> {
+    const { signal } = this.#draining;
+    await this.#persist(() => this.#register(signal).catch(rethrowRefusal), signal);
+    this.#started = true;
+    this.#emit({ kind: "started", executor: this.executor });
+    this.#heartbeats.start();
+    this.#intake.poll();
+  }
+
+  /**
+   * Takes no more runs, waits for handlers up to the drain time, then aborts them and gives their runs back,
+   * which costs no attempt. Resolves when the worker has left. Never rejects.
+   */
+  stop({ drainSeconds = 20 }: StopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(drainSeconds * 1000);
+    return this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    this.#draining.abort(new WorkerStopping());
+    await this.#idleWithin(drainMs);
+    for (const lease of this.#atWork.keys()) this.#held.get(lease)?.stop();
+    await this.#idleWithin(ABORT_GRACE_MS);
+    this.#giveBack([...this.#atWork.keys()]);
+    await this.#goodbye();
+    this.#emit({ kind: "stopped", unsettled: this.#held.size });
+  }
+
+  /** Resolves when no handler is at work any more, or when the time is over. */
+  async #idleWithin(ms: number): Promise<void> {
+    const idle = new AbortController();
+    const timeIsOver = pause(ms, idle.signal).catch(() => undefined);
+    await Promise.race([Promise.all(this.#atWork.values()), timeIsOver]);
+    idle.abort();
+  }
+
+  #giveBack(leases: string[]): void {
+    for (const lease of leases) {
+      this.#held.get(lease)?.abandon();
+      this.#settler.add({ lease, outcome: "released" });
+    }
+  }
+
+  async #goodbye(): Promise<void> {
+    const { signal } = this.#closed;
+    const timer = setTimeout(() => this.#closed.abort(new WorkerStopping()), GOODBYE_MS);
+    await this.#settler.flush();
+    await this.#heartbeats.stop();
+    if (this.#started) {
+      await this.#quietly(this.#persist(() => this.#client.leave(this.executor, { signal }), signal));
+    }
+    clearTimeout(timer);
+    this.#closed.abort(new WorkerStopping());
+    await this.#client.close();
+  }
+
+  #register(signal: AbortSignal): Promise<void> {
+    const { labels } = this.#options;
+    return this.#client.register(
+      this.executor,
+      {
+        groups: this.#groups,
+        types: [...this.#handlers.keys()],
+        capacity: this.#concurrency,
+        load: currentLoad(),
+        ...(labels === undefined ? {} : { labels }),
+      },
+      { signal },
+    );
+  }
+
+  get #groups(): string[] {
+    return this.#options.groups ?? ["default"];
+  }
+
+  #begin(leases: Lease[], late: boolean): void {
+    for (const lease of leases) {
+      if (this.#held.has(lease.id)) continue;
+      const { signal } = this.#draining;
+      const attempt = new Attempt(lease, {
+        client: this.#client,
+        persist: this.#persist,
+        emit: (event) => this.#emit(event),
+      });
+      this.#held.set(lease.id, attempt);
+      if (signal.aborted) this.#giveBack([lease.id]);
+      else this.#work(attempt);
+    }
+    if (late) this.#heartbeats.beat();
+    else this.#heartbeats.retime();
+  }
+
+  #work(attempt: Attempt): void {
+    const { lease } = attempt;
+    this.#emit({ kind: "claimed", lease });
+    const handler = this.#handlers.get(lease.type) ?? unknownType;
+    this.#atWork.set(
+      lease.id,
+      attempt.run(handler).then((item) => {
+        this.#atWork.delete(lease.id);
+        if (attempt.lost) this.#held.delete(lease.id);
+        if (item !== undefined) this.#settler.add(item);
+        this.#intake.poll();
+      }),
+    );
+  }
+
+  #settled(item: SettleItem, result: SettleResult): void {
+    const attempt = this.#held.get(item.lease);
+    if (attempt === undefined) return;
+    this.#held.delete(item.lease);
+    const { lease } = attempt;
+    if (result.status === "lost") this.#emit({ kind: "lost", lease });
+    else this.#emit({ kind: "settled", lease, outcome: item.outcome, result });
+  }
+
+  #refused(item: SettleItem, error: unknown): void {
+    const attempt = this.#held.get(item.lease);
+    // A worker that gives up on a silent server keeps the lease among the held: it counts as not delivered.
+    if (attempt === undefined || this.#closed.signal.aborted) return;
+    this.#held.delete(item.lease);
+    this.#emit({ kind: "error", error, lease: attempt.lease });
+  }
+
+  async #beat(): Promise<void> {
+    const answer = await this.#pulse();
+    for (const { lease, status, cancel, leaseSeconds } of answer.leases) {
+      const attempt = this.#held.get(lease);
+      // A lease that is being settled is over for good reason; its settle gets the final word.
+      if (attempt === undefined || !this.#atWork.has(lease)) continue;
+      if (status === "lost") attempt.lose();
+      else attempt.renewed(leaseSeconds, cancel);
+    }
+  }
+
+  /** Names what is held now, and introduces this executor again to a server that forgot it. */
+  async #pulse(): Promise<ExecutorHeartbeatAnswer> {
+    const { signal } = this.#closed;
+    const request = { executor: this.executor, leases: [...this.#held.keys()], load: currentLoad() };
+    try {
+      return await this.#client.heartbeat(request, { signal });
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.code !== "not_found") throw error;
+      await this.#register(signal);
+      return await this.#client.heartbeat(request, { signal });
+    }
+  }
+
+  #unreachable(error: Error, retryInMs: number): void {
+    if (!this.#reachable) return;
+    this.#reachable = false;
+    this.#emit({ kind: "disconnected", error, retryInMs });
+  }
+
+  #answered(): void {
+    if (this.#reachable) return;
+    this.#reachable = true;
+    this.#emit({ kind: "connected" });
+    // Whoever answers now may be another server, or may have swept us away meanwhile.
+    this.#heartbeats.beat();
+  }
+
+  async #quietly(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      if (!this.#closed.signal.aborted) this.#emit({ kind: "error", error });
+    }
+  }
+
+  #emit(event: WorkerEvent): void {
+    try {
+      (this.#options.onEvent ?? print)(event);
+    } catch (error) {
+      // A listener's mistake must not cost a run.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+}
+
+function checkedConcurrency(concurrency: number): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= CONCURRENCY_MAX) return concurrency;
+  throw new Error(`concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}, not ${concurrency}.`);
+}
+
+/** A token that is refused later on may be mended; at the start it is a mistake that somebody wants to see. */
+function rethrowRefusal(error: unknown): never {
+  if (error instanceof ProtocolError && (error.status === 401 || error.status === 403)) {
+    throw new Error(`The server refused this worker: ${error.message}`, { cause: error });
+  }
+  throw error;
+}
+
+function unknownType(_input: unknown, { lease }: { lease: Lease }): never {
+  throw new Error(`This worker has no handler for type ${lease.type}.`);
+}
+
+function print(event: WorkerEvent): void {
+  const line = describeEvent(event);
+  if (line !== undefined) process.stderr.write(`escapement: ${line}\n`);
+}
