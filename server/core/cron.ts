@@ -50,10 +50,11 @@ export function parseCron(expression: string, options: { dialect: Dialect; hashS
 /** The first fire strictly after `after`, or null when there is none until the end of year 2199. */
 export function nextCron(spec: CronSpec, clock: CronClock, after: number): number | null {
   if (after >= END_MS) return null;
-  let segment = segmentAt(clock.timeZone, Math.max(after, 0));
-  // Looked up by `after` but searched from the next millisecond on: if that opens the next stretch, a fire shifted
-  // out of the gap in between is still ahead.
-  let local = nextLocal(spec, Math.max(after + 1 + segment.offsetMs, opening(spec, clock, segment)));
+  const from = Math.max(Math.floor(after), -1);
+  // Looked up by `from` but searched from the next millisecond on: if that opens the next stretch, a fire shifted out
+  // of the gap in between is still ahead.
+  let segment = segmentAt(clock.timeZone, from);
+  let local = nextLocal(spec, Math.max(from + 1 + segment.offsetMs, opening(spec, clock, segment)));
   for (let whole = false; ; whole = true) {
     if (local !== null && local < closing(spec, clock, segment)) return local - segment.offsetMs;
     if (segment.until === Number.POSITIVE_INFINITY) return null;

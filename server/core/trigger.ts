@@ -160,7 +160,7 @@ export function decideFire(
     return { fires: [fire(dueAt)], skipped: null, nextAt: next(def, dueAt) };
   }
   const keep = { SKIP: 0, FIRE_ONCE: 1, FIRE_ALL: misfire.limit }[misfire.policy];
-  const until = misfire.policy === "SKIP" ? now - misfire.thresholdMs - 1 : now;
+  const until = misfire.policy === "SKIP" ? Math.ceil(now - misfire.thresholdMs) - 1 : now;
   const { count, exact, latest, nextAt } = missedTimes(def, dueAt, until, keep + 1, next);
   const kept = Math.min(keep, count);
   const fires = latest.slice(latest.length - kept).map(fire);
