@@ -60,11 +60,13 @@ CREATE TABLE "escapement"."ended" (
 	"started_at" timestamp (3) with time zone,
 	"ended_at" timestamp (3) with time zone NOT NULL,
 	"state" text NOT NULL,
+	"outcome" text,
 	"output" text,
 	"error" text,
 	"progress" real,
 	CONSTRAINT "ended_state" CHECK (state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')),
 	CONSTRAINT "ended_started" CHECK ((started_at is null) = (secret is null)),
+	CONSTRAINT "ended_outcome" CHECK ((outcome is null) = (secret is null)),
 	CONSTRAINT "ended_success_started" CHECK (state <> 'SUCCEEDED' or started_at is not null),
 	CONSTRAINT "ended_failure_says_why" CHECK (state <> 'FAILED' or error is not null)
 ) PARTITION BY RANGE (id);
@@ -289,6 +291,7 @@ CREATE TABLE "escapement"."trigger" (
 	"schedule" jsonb NOT NULL,
 	"start_at" timestamp (3) with time zone,
 	"end_at" timestamp (3) with time zone,
+	"anchor_at" timestamp (3) with time zone DEFAULT escapement.clock() NOT NULL,
 	"misfire" jsonb NOT NULL,
 	"priority" smallint,
 	"input" text,
@@ -384,22 +387,23 @@ CREATE VIEW escapement.run AS
 		scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
 		wake_at, wake_kind, null::timestamptz as ready_at, null::uuid as secret, null::integer as executor_id,
 		null::timestamptz as started_at, null::timestamptz as ended_at, null::timestamptz as expires_at,
-		null::real as progress, null::text as message, null::timestamptz as cancel_at, null::text as output, null::text as error
+		null::real as progress, null::text as message, null::timestamptz as cancel_at, null::text as cancel_reason,
+		null::text as outcome, null::text as output, null::text as error
 	from escapement.waiting
 	union all
 	select id, namespace_id, job_id, version_id, queue_id, 'READY', priority, trigger_id, parent_id,
 		scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
-		null, null, ready_at, null, null, null, null, null, null, null, null, null, null
+		null, null, ready_at, null, null, null, null, null, null, null, null, null, null, null, null
 	from escapement.ready
 	union all
 	select id, namespace_id, job_id, version_id, queue_id, 'RUNNING', priority, trigger_id, parent_id,
 		scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
-		null, null, ready_at, secret, executor_id, started_at, null, expires_at, progress, message, cancel_at, null, null
+		null, null, ready_at, secret, executor_id, started_at, null, expires_at, progress, message, cancel_at, cancel_reason, null, null, null
 	from escapement.lease
 	union all
 	select id, namespace_id, job_id, version_id, queue_id, state, priority, trigger_id, parent_id,
 		scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
-		null, null, ready_at, secret, executor_id, started_at, ended_at, null, progress, null, null, output, error
+		null, null, ready_at, secret, executor_id, started_at, ended_at, null, progress, null, null, null, outcome, output, error
 	from escapement.ended;
 --> statement-breakpoint
 -- Without this row nobody can lead: absence fails closed.

@@ -87,7 +87,10 @@ const schema = z.object({
   DATABASE_URL: text.optional(),
   ESCAPEMENT_DATA_DIR: text.default("./.escapement"),
   ESCAPEMENT_DEMO: z.enum(["0", "1"]).default("1"),
-  ESCAPEMENT_TOKEN: z.string().min(16, "must have at least 16 characters: it is the administrator's password").optional(),
+  ESCAPEMENT_TOKEN: z
+    .string()
+    .min(16, "must have at least 16 characters: it is the administrator's password")
+    .optional(),
   ESCAPEMENT_HOSTS: text.default(""),
   ESCAPEMENT_POOL: z.coerce.number().int().min(3).max(200).default(10),
   ESCAPEMENT_LOG: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),

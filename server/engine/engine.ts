@@ -103,6 +103,14 @@ export type RenewResult =
   | { status: "lost" }
   | { status: "unknown" };
 
+/** The lease that a call names is over: expired and taken away, settled, cancelled or replaced. Nothing was changed. */
+export class LeaseLost extends Error {
+  override readonly name = "LeaseLost";
+  constructor() {
+    super("this lease is over; stop working on the run");
+  }
+}
+
 export interface Engine {
   /** Starts runs, all or none. Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED. */
   start(items: StartItem[], options?: StartOptions): Promise<StartedRun[]>;

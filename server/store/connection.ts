@@ -56,12 +56,18 @@ export function connect(databaseUrl: string, options: DatabaseOptions): Database
       synchronous_commit: "off",
     } as Record<string, string | number>,
   });
+  // drizzle replaces its client's parsers and serializers of dates and JSON, so it gets a client of its own.
+  const drizzleSql = postgres(databaseUrl, {
+    ...shared,
+    max: Math.max(2, Math.floor(options.poolSize / 3)),
+    connection: { application_name: "escapement read", statement_timeout: options.deadlineMs },
+  });
   return {
     sql,
     heartbeatSql,
-    drizzle: drizzle(sql, { casing: "snake_case" }),
+    drizzle: drizzle(drizzleSql, { casing: "snake_case" }),
     close: async () => {
-      await Promise.all([sql.end({ timeout: 5 }), heartbeatSql.end({ timeout: 5 })]);
+      await Promise.all([sql, heartbeatSql, drizzleSql].map((client) => client.end({ timeout: 5 })));
     },
   };
 }
@@ -82,32 +88,33 @@ export function asRejection(error: unknown): unknown {
 }
 
 /**
- * Runs `work` in one transaction that sends nothing more once its backend is gone. postgres.js 3.4.9 would let
- * later statements of a broken `begin` run on in autocommit (RELIABILITY M1); the handle refuses them instead.
+ * Runs `work` in one transaction that sends nothing more once its backend is gone: no statement, no commit, no
+ * rollback. postgres.js 3.4.9 would run them in autocommit on the reopened session, or inside somebody else's
+ * transaction (RELIABILITY M1). `work` may await only statements of the handle it is given.
  */
 export async function guarded<T>(sql: Sql, work: (transaction: Transaction) => Promise<T>): Promise<T> {
-  let broken: unknown;
-  const result = await sql.begin(async (transaction) => {
-    const handle = new Proxy(transaction, {
-      apply(target, self, args: Parameters<typeof target>) {
-        if (broken !== undefined) throw broken;
-        const query = Reflect.apply(target, self, args);
-        // Fragments are not queries; only what can be awaited can break.
-        if (typeof query?.catch === "function" && Array.isArray(args[0])) {
-          const then = query.then.bind(query);
-          query.then = (resolve: never, reject: (error: unknown) => unknown) =>
-            then(resolve, (error: unknown) => {
-              if (isAway(error)) broken = error;
-              if (reject) return reject(error);
-              throw error;
-            });
-        }
-        return query;
-      },
+  let gone = false;
+  try {
+    const result = await sql.begin(async (transaction) => {
+      const call = transaction as unknown as (...args: unknown[]) => unknown;
+      const send = (...args: unknown[]): unknown => {
+        if (gone) throw unavailable("the connection to the database was lost; retry in a moment");
+        return call(...args);
+      };
+      const outcome = await work(Object.assign(send, transaction) as unknown as Transaction).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+      // By the next tick `begin` has rejected if the connection is closed. Then this function must never end,
+      // because what follows its end is a commit or a rollback.
+      await new Promise(setImmediate);
+      if (gone) await new Promise(() => {});
+      if ("error" in outcome) throw outcome.error;
+      return outcome.value;
     });
-    const value = await work(handle);
-    if (broken !== undefined) throw broken;
-    return value;
-  });
-  return result as T;
+    return result as T;
+  } catch (error) {
+    gone = true;
+    throw error;
+  }
 }

@@ -114,6 +114,8 @@ export const trigger = escapement.table(
     schedule: jsonb().notNull(),
     startAt: instant(),
     endAt: instant(),
+    /** When the schedule was set: where a fixed rate's grid begins without a start. */
+    anchorAt: instant().notNull().default(sql`escapement.clock()`),
     /** core/trigger's Misfire. */
     misfire: jsonb().notNull(),
     priority: smallint(),
@@ -255,6 +257,8 @@ export const ended = escapement.table(
     startedAt: instant(),
     endedAt: instant().notNull(),
     state: text().notNull(),
+    /** How the last attempt ended; null when none was made since the run was last queued. */
+    outcome: text(),
     output: text(),
     /** JSON: {message, type?, stack?}. */
     error: text(),
@@ -268,6 +272,7 @@ export const ended = escapement.table(
     index("ended_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ended_state", sql`state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')`),
     check("ended_started", sql`(started_at is null) = (secret is null)`),
+    check("ended_outcome", sql`(outcome is null) = (secret is null)`),
     check("ended_success_started", sql`state <> 'SUCCEEDED' or started_at is not null`),
     check("ended_failure_says_why", sql`state <> 'FAILED' or error is not null`),
   ],

@@ -1,0 +1,35 @@
+/** Puts the arrows together over one database. */
+import { cancel } from "./cancel.ts";
+import { startChildren } from "./children.ts";
+import { createClaim } from "./claim.ts";
+import { type EngineContext, formatLeaseId } from "./context.ts";
+import type { Engine } from "./engine.ts";
+import { createEnqueue } from "./enqueue.ts";
+import { redrive } from "./redrive.ts";
+import { createRenew } from "./renew.ts";
+import { createSettle } from "./settle.ts";
+
+/** The engine over one database. */
+export function createEngine(context: EngineContext): Engine {
+  const settle = createSettle(context);
+  return {
+    start: createEnqueue(context),
+    claim: createClaim(context),
+    settle,
+    renew: createRenew(context),
+    startChildren: (leaseId, request) => startChildren(context, leaseId, request),
+    cancel: (runId, reason) => cancel(context, runId, reason),
+    redrive: (runId) => redrive(context, runId),
+    async giveBackUnnamed(executorId, heldLeaseIds, graceMs) {
+      const rows = await context.sql<{ id: string; secret: string }[]>`
+        select id, secret from escapement.lease
+        where executor_id = ${executorId} and started_at <= escapement.clock() - ${graceMs} * interval '1 millisecond'`;
+      const held = new Set(heldLeaseIds);
+      const unnamed = rows
+        .map((row) => formatLeaseId(row.id, row.secret))
+        .filter((leaseId) => !held.has(leaseId));
+      await settle(unnamed.map((leaseId) => ({ leaseId, outcome: "released" as const })));
+      return unnamed.length;
+    },
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * ready → running: lends ready runs to executors, highest priority first, then the longest ready. Concurrent polls
+ * share one statement. Each queue is read by its own index range: `queue_id = any(...)` would walk everything once
+ * the plan turns generic (PERFORMANCE 3.6).
+ */
+import { LIMITS, RHYTHM } from "../config.ts";
+import type { RetryPolicy } from "../core/retry.ts";
+import type { JobVersion } from "../store/catalog.ts";
+import { type EngineContext, formatLeaseId, runChange } from "./context.ts";
+import type { ClaimedLease, ClaimPoll } from "./engine.ts";
+import { createLane } from "./lane.ts";
+
+interface LeaseRow {
+  /** Which poll of the batch it is for. */
+  poll: number;
+  id: string;
+  secret: string;
+  versionId: number;
+  queueId: number;
+  input: string | null;
+  payload: number;
+  scheduledAt: Date;
+  parentId: string | null;
+  fence: number;
+  failures: number;
+  lost: number;
+  released: number;
+  /** False when a repeated request found the lease that its first answer carried. */
+  isNew: boolean;
+}
+
+export function createClaim(context: EngineContext) {
+  return createLane<ClaimPoll, ClaimedLease[]>({
+    maxItems: LIMITS.laneItems,
+    maxWaiting: LIMITS.laneWaiting,
+    weigh: (poll) => poll.max,
+    key: (poll) => (poll.requestId === undefined ? null : `${poll.executorId}/${poll.requestId}`),
+    run: async (polls) => {
+      const repeated = await readRepeated(context, polls);
+      const known = new Set(repeated.map((row) => row.poll));
+      const rows = [...repeated, ...(await take(context, polls, known))];
+      const claimed = rows.filter((row) => row.isNew);
+      const leases = await dress(context, rows);
+      if (claimed.length > 0) {
+        context.channel.publish(
+          claimed.map((row) => {
+            const { namespaceId, jobId } = leases.versions.get(row.versionId) as JobVersion;
+            return runChange({ id: row.id, namespaceId, jobId, queueId: row.queueId }, "RUNNING");
+          }),
+        );
+      }
+      return polls.map((_, poll) => leases.byPoll.get(poll) ?? []);
+    },
+  });
+}
+
+/** Leases that a lost answer to the same request already carried. */
+async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise<LeaseRow[]> {
+  const asked = polls.flatMap((poll, at) =>
+    poll.requestId === undefined ? [] : [{ at, executorId: poll.executorId, requestId: poll.requestId }],
+  );
+  if (asked.length === 0) return [];
+  return await sql<LeaseRow[]>`
+    select a.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
+      l.scheduled_at as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
+      false as "isNew"
+    from unnest(${asked.map((a) => a.at)}::int[], ${asked.map((a) => a.executorId)}::int[],
+      ${asked.map((a) => a.requestId)}::text[]) as a(poll, executor_id, request_id)
+    join escapement.lease l on l.executor_id = a.executor_id and l.request_id = a.request_id`;
+}
+
+/** The polls that read the same queues take from one merged order, each its share. */
+function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set<number>) {
+  const sets = new Map<
+    string,
+    { queueIds: number[]; wanted: number; shares: { poll: number; upTo: number }[] }
+  >();
+  for (const [at, poll] of polls.entries()) {
+    if (skip.has(at)) continue;
+    const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types);
+    if (queueIds.length === 0) continue;
+    const key = queueIds.join();
+    const set = sets.get(key) ?? { queueIds, wanted: 0, shares: [] };
+    set.wanted += poll.max;
+    set.shares.push({ poll: at, upTo: set.wanted });
+    sets.set(key, set);
+  }
+  return [...sets.values()];
+}
+
+async function take(context: EngineContext, polls: ClaimPoll[], skip: Set<number>): Promise<LeaseRow[]> {
+  const sets = groupByQueues(context, polls, skip);
+  if (sets.length === 0) return [];
+  const pairs = sets.flatMap((set, setNo) =>
+    set.queueIds.map((queueId) => ({ setNo, queueId, wanted: set.wanted })),
+  );
+  const shares = sets.flatMap((set, setNo) =>
+    set.shares.map((share, at) => ({ ...share, setNo, from: set.shares[at - 1]?.upTo ?? 0 })),
+  );
+  const poll = (at: number) => polls[at] as ClaimPoll;
+  return await context.sql<LeaseRow[]>`
+    with now as materialized (select escapement.clock() as at),
+    wanted as (
+      select * from unnest(${pairs.map((p) => p.setNo)}::int[], ${pairs.map((p) => p.queueId)}::int[],
+        ${pairs.map((p) => p.wanted)}::int[]) as w(set_no, queue_id, wanted)
+    ),
+    share as (
+      select * from unnest(${shares.map((s) => s.setNo)}::int[], ${shares.map((s) => s.poll)}::int[],
+        ${shares.map((s) => s.from)}::int[], ${shares.map((s) => s.upTo)}::int[],
+        ${shares.map((s) => poll(s.poll).executorId)}::int[], ${shares.map((s) => poll(s.poll).requestId ?? null)}::text[])
+        as s(set_no, poll, from_place, up_to, executor_id, request_id)
+    ),
+    candidate as materialized (
+      select w.set_no, r.*
+      from wanted w cross join lateral (
+        select ctid as place, id, priority, ready_at
+        from escapement.ready where queue_id = w.queue_id
+        order by priority desc, ready_at, id limit w.wanted
+        for update skip locked
+      ) r
+    ),
+    ranked as (
+      select set_no, place, id, row_number() over (partition by set_no order by priority desc, ready_at, id) as rank
+      from candidate
+    ),
+    -- A run that two sets of queues share goes to the first of them.
+    chosen as materialized (
+      select distinct on (r.id) r.id, r.place, r.rank, s.poll, s.executor_id, s.request_id
+      from ranked r join share s on s.set_no = r.set_no and r.rank > s.from_place and r.rank <= s.up_to
+      order by r.id, s.poll
+    ),
+    taken as (
+      delete from escapement.ready where ctid = any(array(select place from chosen)) returning *
+    ),
+    lent as (
+      insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        ready_at, secret, executor_id, started_at, expires_at, request_id)
+      select t.id, t.namespace_id, t.job_id, t.version_id, t.queue_id, t.priority, t.trigger_id, t.parent_id,
+        t.scheduled_at, t.input, t.payload, t.tags, t.fence + 1, t.failures, t.lost, t.released, t.awaited,
+        t.ready_at, gen_random_uuid(), c.executor_id, now.at, now.at + ${RHYTHM.leaseMs} * interval '1 millisecond',
+        c.request_id
+      from taken t join chosen c using (id), now
+      returning *
+    )
+    select c.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
+      l.scheduled_at as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
+      true as "isNew"
+    from lent l join chosen c using (id)
+    order by c.poll, c.rank`;
+}
+
+/** Rows to leases: what the job's version says is in memory, large inputs take one query for all. */
+async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
+  const versions = await catalog.versions(rows.map((row) => row.versionId));
+  const large = rows.filter((row) => row.payload > 0).map((row) => row.id);
+  const payloads = new Map<string, { json: string | null; bytes: Buffer | null }>();
+  if (large.length > 0) {
+    const found = await sql<{ id: string; json: string | null; bytes: Buffer | null }[]>`
+      select run_id as id, json, bytes from escapement.payload where run_id = any(${large}::bigint[])`;
+    for (const row of found) payloads.set(row.id, row);
+  }
+  const byPoll = new Map<number, ClaimedLease[]>();
+  for (const row of rows) {
+    const version = versions.get(row.versionId) as JobVersion;
+    const payload = payloads.get(row.id);
+    const lease: ClaimedLease = {
+      leaseId: formatLeaseId(row.id, row.secret),
+      runId: row.id,
+      namespaceId: version.namespaceId,
+      queueId: row.queueId,
+      attempt: row.fence - row.released,
+      job: version.job,
+      type: version.type,
+      group: version.group,
+      input: row.payload > 0 ? (payload?.json ?? null) : (row.input ?? version.input),
+      inputBytes: payload?.bytes ?? null,
+      scheduledAt: row.scheduledAt.getTime(),
+      leaseSeconds: RHYTHM.leaseMs / 1000,
+      timeoutSeconds: version.timeoutMs === null ? null : version.timeoutMs / 1000,
+      attempts: { made: row.fence - row.released - 1, max: attemptsMax(version.retry) },
+      parentId: row.parentId,
+      fence: row.fence,
+    };
+    const list = byPoll.get(row.poll);
+    if (list) list.push(lease);
+    else byPoll.set(row.poll, [lease]);
+  }
+  return { byPoll, versions };
+}
+
+function attemptsMax(policy: RetryPolicy): number {
+  return policy.kind === "off" ? 1 : policy.max + 1;
+}

@@ -1,0 +1,105 @@
+/** What every arrow works with, and the small fragments that several of their statements share. */
+import { randomUUID } from "node:crypto";
+import type { Catalog } from "../store/catalog.ts";
+import type { Change, Channel } from "../store/channel.ts";
+import type { Sql } from "../store/connection.ts";
+
+export interface EngineContext {
+  sql: Sql;
+  /** For heartbeats: its own connection, without waiting for the disk. */
+  heartbeatSql: Sql;
+  catalog: Catalog;
+  channel: Channel;
+  /** This process start; also the leader row's holder. */
+  serverId: string;
+  /** In [0, 1); the retries' jitter. */
+  random: () => number;
+}
+
+export function newServerId(): string {
+  return randomUUID();
+}
+
+/** A lease's id is the run's and the secret in one word; workers treat it as opaque. */
+export function formatLeaseId(runId: string, secret: string): string {
+  return `${runId}-${secret.replaceAll("-", "")}`;
+}
+
+const LEASE_ID = /^(\d{1,19})-([0-9a-f]{32})$/;
+
+/** Null when it cannot be a lease's id. */
+export function parseLeaseId(leaseId: string): { runId: string; secret: string } | null {
+  const [, runId, hex] = LEASE_ID.exec(leaseId) ?? [];
+  if (runId === undefined || hex === undefined || !isRunId(runId)) return null;
+  const secret = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
+  return { runId, secret: secret.join("-") };
+}
+
+/** True for text that can be a run's id: a positive 64-bit number. */
+export function isRunId(text: string): boolean {
+  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= 9_223_372_036_854_775_807n;
+}
+
+/** Lists in a list cannot be unnested, so tags travel as PostgreSQL's array text. */
+export function arrayText(values: string[] | null | undefined): string | null {
+  if (!values || values.length === 0) return null;
+  return `{${values.map((value) => `"${value.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+}
+
+/**
+ * Lists whose element type postgres.js would declare by itself, and as a single value at that: they travel as text
+ * and are cast once more (`::text[]::boolean[]`).
+ */
+export function booleans(values: boolean[]): string[] {
+  return values.map((value) => (value ? "t" : "f"));
+}
+
+/** See `booleans`; to be cast by `::text[]::bytea[]`. */
+export function byteas(values: (Buffer | null)[]): (string | null)[] {
+  return values.map((value) => value && `\\x${value.toString("hex")}`);
+}
+
+/**
+ * Common table expressions that add a batch to the overview's counters: one row per namespace and kind,
+ * whatever the size of the batch. `rows` needs `namespace_id` and `what`.
+ */
+export function counted(sql: Sql, rows: ReturnType<Sql>, source: string): ReturnType<Sql> {
+  return sql`
+    insert into escapement.tally (namespace_id, at, what, source, count)
+    select namespace_id, date_bin('10 seconds', now.at, 'epoch'), what, ${source}, count(*)
+    from (${rows}) as counted_rows, now
+    group by 1, 2, 3
+    order by 1, 2, 3
+    on conflict (at, namespace_id, what, source) do update set count = tally.count + excluded.count`;
+}
+
+/**
+ * Sets the next time of the fixed-delay triggers whose run is over, in the statement that ends it. `ended` selects
+ * `id, trigger_id` of the runs.
+ */
+export function unblocked(sql: Sql, ended: ReturnType<Sql>): ReturnType<Sql> {
+  return sql`
+    update escapement.trigger t set
+      state = case when over.last then 'COMPLETE' else 'NORMAL' end,
+      next_at = case when not over.last then over.next_at end,
+      blocked_by = null
+    from (
+      select b.id, now.at + b.delay_ms * interval '1 millisecond' as next_at,
+        b.fires_left = 0 is true or now.at + b.delay_ms * interval '1 millisecond' > coalesce(b.end_at, 'infinity') as last
+      from (${ended}) as e join escapement.trigger b on b.id = e.trigger_id and b.blocked_by = e.id, now
+    ) as over
+    where t.id = over.id and t.state = 'BLOCKED'
+    returning t.id`;
+}
+
+export interface MovedRun {
+  id: string;
+  namespaceId: number;
+  jobId: number;
+  queueId: number;
+}
+
+/** A run's change of state as listeners hear of it. */
+export function runChange(run: MovedRun, state: Extract<Change, { kind: "run" }>["state"]): Change {
+  return { kind: "run", id: run.id, namespaceId: run.namespaceId, jobId: run.jobId, state };
+}

@@ -1,0 +1,218 @@
+/**
+ * due trigger → waiting | ready: promotes due triggers. Each batch is read, decided by core/trigger and written by one
+ * statement that checks the leader's epoch, advances each trigger by compare-and-set and inserts its occurrences and
+ * runs; the occurrence's key is the second barrier against firing twice.
+ */
+import { LIMITS } from "../config.ts";
+import {
+  decideFire,
+  type FireDecision,
+  type Misfire,
+  memoKey,
+  nextFire,
+  type Schedule,
+  type TriggerDef,
+} from "../core/trigger.ts";
+import type { JobVersion } from "../store/catalog.ts";
+import { counted, type EngineContext, runChange } from "./context.ts";
+import { type LeaderGuard, lead } from "./leave.ts";
+
+interface DueTrigger {
+  id: number;
+  namespaceId: number;
+  name: string;
+  schedule: Schedule;
+  startAt: number | null;
+  endAt: number | null;
+  anchorAt: number;
+  misfire: Misfire;
+  priority: number | null;
+  input: string | null;
+  firedCount: number;
+  dueAt: number;
+  version: number;
+  versionId: number;
+  now: number;
+}
+
+interface Decided {
+  trigger: DueTrigger;
+  version: JobVersion;
+  decision: FireDecision;
+  /** Set: the schedule could not be computed. */
+  fault: string | null;
+}
+
+/** Keeps the answers that stay true until they pass: 18 k → 82 k triggers/s (PERFORMANCE 5). */
+function createMemo(): typeof nextFire {
+  const known = new Map<string, { after: number; next: number }>();
+  return (def, after) => {
+    const key = def.startAt !== null && after < def.startAt ? null : memoKey(def);
+    if (key === null) return nextFire(def, after);
+    const hit = known.get(key);
+    if (hit && hit.after <= after && after < hit.next) return hit.next;
+    const next = nextFire(def, after);
+    if (next !== null) known.set(key, { after, next });
+    if (known.size > 10_000) known.clear();
+    return next;
+  };
+}
+
+/** Returns a function that promotes one batch and says how many it found due, and when the next is, in ms. */
+export function createFire(context: EngineContext) {
+  const next = createMemo();
+  return async (guard: LeaderGuard): Promise<{ due: number; fired: number; nextInMs: number | null }> => {
+    const triggers = await readDue(context);
+    const versions = await context.catalog.versions(triggers.map((trigger) => trigger.versionId));
+    const decided = triggers.flatMap((trigger): Decided[] => {
+      const version = versions.get(trigger.versionId);
+      return version ? [decide(trigger, version, next)] : [];
+    });
+    const fired = decided.length > 0 ? await write(context, decided, guard) : 0;
+    if (triggers.length === LIMITS.fireBatch) return { due: triggers.length, fired, nextInMs: 0 };
+    const [first] = await context.sql<{ ms: number | null }[]>`
+      select extract(epoch from min(next_at) - escapement.clock())::float8 * 1000 as ms
+      from escapement.trigger where state = 'NORMAL'`;
+    return { due: triggers.length, fired, nextInMs: first?.ms ?? null };
+  };
+}
+
+async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
+  return await sql<DueTrigger[]>`
+    select t.id, t.namespace_id as "namespaceId", t.name, t.schedule, t.misfire, t.priority, t.input,
+      extract(epoch from t.start_at)::float8 * 1000 as "startAt", extract(epoch from t.end_at)::float8 * 1000 as "endAt",
+      extract(epoch from t.anchor_at)::float8 * 1000 as "anchorAt", extract(epoch from t.next_at)::float8 * 1000 as "dueAt",
+      t.fired_count as "firedCount", t.version, j.version_id as "versionId",
+      extract(epoch from escapement.clock())::float8 * 1000 as now
+    from (
+      select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()
+      order by next_at limit ${LIMITS.fireBatch}
+    ) t join escapement.job j on j.id = t.job_id`;
+}
+
+function decide(trigger: DueTrigger, version: JobVersion, next: typeof nextFire): Decided {
+  // Milliseconds from fractions of seconds carry the noise of the conversion.
+  const ms = (value: number | null) => (value === null ? null : Math.round(value));
+  const def: TriggerDef = {
+    schedule: trigger.schedule,
+    startAt: ms(trigger.startAt),
+    endAt: ms(trigger.endAt),
+    anchorAt: Math.round(trigger.anchorAt),
+    seed: triggerSeed(trigger.namespaceId, trigger.name),
+    firedCount: trigger.firedCount,
+  };
+  try {
+    const decision = decideFire(
+      def,
+      Math.round(trigger.dueAt),
+      Math.round(trigger.now),
+      trigger.misfire,
+      next,
+    );
+    return { trigger, version, decision, fault: null };
+  } catch (error) {
+    const fault = `the next fire time could not be computed: ${error instanceof Error ? error.message : error}`;
+    return { trigger, version, decision: { fires: [], skipped: null, nextAt: null }, fault };
+  }
+}
+
+/** What H hashes: names do not change, so it is stable for the trigger's life. */
+export function triggerSeed(namespaceId: number, name: string): string {
+  return `${namespaceId}/${name}`;
+}
+
+function nextStateOf({ trigger, decision, fault }: Decided): string {
+  if (fault !== null) return "ERROR";
+  if (decision.nextAt !== null) return "NORMAL";
+  return trigger.schedule.kind === "fixedDelay" && decision.fires.length > 0 ? "BLOCKED" : "COMPLETE";
+}
+
+async function write(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<number> {
+  const { sql, channel } = context;
+  const fires = decided.flatMap((entry) => entry.decision.fires.map((fire) => ({ ...entry, fire })));
+  const skips = decided.flatMap(({ trigger, decision }) =>
+    decision.skipped ? [{ ...decision.skipped, triggerId: trigger.id }] : [],
+  );
+  const all = <T>(pick: (entry: Decided) => T): T[] => decided.map(pick);
+  const each = <T>(pick: (entry: (typeof fires)[number]) => T): T[] => fires.map(pick);
+  const rows = await sql<
+    { runId: string | null; triggerId: number; namespaceId: number; jobId: number; queueId: number }[]
+  >`
+    with now as materialized (select escapement.clock() as at),
+    ${lead(sql, guard)},
+    item as (
+      select * from unnest(
+        ${all(({ trigger }) => trigger.id)}::int[], ${all(({ trigger }) => trigger.version)}::int[],
+        ${all(({ trigger }) => trigger.dueAt)}::float8[], ${all(({ decision }) => decision.nextAt)}::float8[],
+        ${all(nextStateOf)}::text[], ${all(({ fault }) => fault)}::text[],
+        ${all(({ decision }) => decision.fires.length)}::int[],
+        ${all(({ decision }) => decision.fires.at(-1)?.scheduledAt ?? null)}::float8[]
+      ) as i(trigger_id, version, due_at, next_at, state, reason, fires, last_at)
+    ),
+    fire as materialized (
+      select escapement.next_run_id() as id, f.* from unnest(
+        ${each(({ trigger }) => trigger.id)}::int[], ${each(({ fire }) => fire.scheduledAt)}::float8[],
+        ${each(({ fire }) => fire.outcome)}::text[], ${each(({ version }) => version.namespaceId)}::int[],
+        ${each(({ version }) => version.jobId)}::int[], ${each(({ version }) => version.id)}::int[],
+        ${each(({ version }) => version.queueId)}::int[],
+        ${each(({ trigger, version }) => trigger.priority ?? version.priority)}::smallint[],
+        ${each(({ trigger }) => trigger.input)}::text[]
+      ) as f(trigger_id, scheduled_at, outcome, namespace_id, job_id, version_id, queue_id, priority, input)
+    ),
+    moved as (
+      update escapement.trigger t set
+        next_at = to_timestamp(i.next_at / 1000), state = i.state, reason = coalesce(i.reason, t.reason),
+        last_at = coalesce(to_timestamp(i.last_at / 1000), t.last_at),
+        fired_count = t.fired_count + i.fires,
+        fires_left = case when t.fires_left > i.fires then t.fires_left - i.fires when t.fires_left is not null then 0 end,
+        blocked_by = case when i.state = 'BLOCKED' then (select max(f.id) from fire f where f.trigger_id = t.id) end
+      from item i, lead
+      where t.id = i.trigger_id and t.version = i.version and t.state = 'NORMAL'
+        and t.next_at = to_timestamp(i.due_at / 1000)::timestamptz(3)
+      returning t.id, t.namespace_id
+    ),
+    noted as (
+      insert into escapement.occurrence (trigger_id, scheduled_at, outcome, fired_at, run_id)
+      select f.trigger_id, to_timestamp(f.scheduled_at / 1000), f.outcome, now.at, f.id
+      from fire f join moved m on m.id = f.trigger_id, now
+      on conflict (trigger_id, scheduled_at) do nothing
+      returning run_id
+    ),
+    skipped as (
+      insert into escapement.occurrence (trigger_id, scheduled_at, until_at, count, outcome)
+      select s.trigger_id, to_timestamp(s.from_at / 1000), to_timestamp(s.to_at / 1000), s.count, 'SKIPPED'
+      from unnest(${skips.map((s) => s.triggerId)}::int[], ${skips.map((s) => s.from)}::float8[],
+        ${skips.map((s) => s.to)}::float8[], ${skips.map((s) => s.count)}::int[]) as s(trigger_id, from_at, to_at, count)
+      join moved m on m.id = s.trigger_id
+      on conflict (trigger_id, scheduled_at) do nothing
+    ),
+    run as (
+      select f.*, octet_length(f.input) > ${LIMITS.inlineInputBytes} is true as large
+      from fire f join noted n on n.run_id = f.id
+    ),
+    made_payload as (
+      insert into escapement.payload (run_id, json) select id, input from run where large
+    ),
+    made_ready as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, scheduled_at,
+        input, payload, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, to_timestamp(scheduled_at / 1000),
+        case when not large then input end, large::int, now.at
+      from run, now
+    ),
+    tallied as (${counted(sql, sql`select namespace_id, 'STARTED' as what from run`, `${context.serverId}/fire`)})
+    select r.id as "runId", r.trigger_id as "triggerId", r.namespace_id as "namespaceId", r.job_id as "jobId",
+      r.queue_id as "queueId" from run r
+    union all
+    select null, m.id, m.namespace_id, 0, 0 from moved m`;
+  const runs = rows.filter((row) => row.runId !== null);
+  if (runs.length > 0) channel.publishReady([...new Set(runs.map((run) => run.queueId))]);
+  channel.publish(
+    rows.map((row) =>
+      row.runId === null
+        ? { kind: "trigger" as const, id: row.triggerId, namespaceId: row.namespaceId }
+        : runChange({ ...row, id: row.runId }, "READY"),
+    ),
+  );
+  return runs.length;
+}

@@ -1,0 +1,195 @@
+/**
+ * running → anywhere: the one statement by which a run leaves its lease. Settle, expiry and forced cancellation
+ * decide; this writes. Deleting the lease's row is the guard: a row that is not there any more, or not as the
+ * decision saw it, changes nothing.
+ */
+import type { AttemptOutcome } from "../core/attempt.ts";
+import type { RunState } from "../core/run.ts";
+import type { Change } from "../store/channel.ts";
+import type { Sql } from "../store/connection.ts";
+import { booleans, counted, type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
+import { releaseDependents } from "./release.ts";
+
+/** A decided departure, with what the decision relied on. */
+export interface Departure {
+  runId: string;
+  secret: string;
+  /** The decision knew of a request to cancel; it holds only while that is so. */
+  cancelSeen: boolean;
+  /** Only if the lease has really expired: a heartbeat may have come in between. */
+  onlyIfExpired?: boolean;
+  to: Exclude<RunState, "RUNNING" | "SKIPPED">;
+  outcome: Exclude<AttemptOutcome, "RUNNING">;
+  /** JSON text. */
+  output?: string | null;
+  /** JSON text of {message, type?, stack?}. */
+  error?: string | null;
+  /** To WAITING: the pause before the retry. */
+  delayMs?: number;
+}
+
+export interface Departed extends MovedRun {
+  secret: string;
+  to: RunState;
+  awaited: boolean;
+  unblockedTrigger: number | null;
+  /** Children that its success brought forth. */
+  children:
+    | { id: string; namespaceId: number; jobId: number; queueId: number; state: "READY" | "WAITING" }[]
+    | null;
+}
+
+/** Restricts a statement to the leader of `epoch`; the row lock serialises it against a take-over. */
+export interface LeaderGuard {
+  epoch: number;
+  holder: string;
+  ttlMs: number;
+}
+
+/** The common table expression `lead`: one row while the caller leads, none otherwise. */
+export function lead(sql: Sql, guard: LeaderGuard): ReturnType<Sql> {
+  return sql`lead as materialized (
+    update escapement.leader set expires_at = escapement.clock() + ${guard.ttlMs} * interval '1 millisecond'
+    where id = 1 and epoch = ${guard.epoch} and holder = ${guard.holder}::uuid and expires_at > escapement.clock()
+    returning epoch
+  )`;
+}
+
+/** Writes departures; returns those that held, in no order. The others' leases are over or have changed. */
+export async function leave(
+  context: EngineContext,
+  departures: Departure[],
+  source: string,
+  guard?: LeaderGuard,
+): Promise<Departed[]> {
+  if (departures.length === 0) return [];
+  const { sql } = context;
+  const column = <T>(pick: (departure: Departure) => T): T[] => departures.map(pick);
+  const departed = await sql<Departed[]>`
+    with now as materialized (select escapement.clock() as at),
+    ${guard ? sql`${lead(sql, guard)},` : sql``}
+    item as (
+      select * from unnest(
+        ${column((d) => d.runId)}::bigint[],
+        ${column((d) => d.secret)}::uuid[],
+        ${booleans(column((d) => d.cancelSeen))}::text[]::boolean[],
+        ${booleans(column((d) => d.onlyIfExpired ?? false))}::text[]::boolean[],
+        ${column((d) => d.to)}::text[],
+        ${column((d) => d.outcome)}::text[],
+        ${column((d) => d.output ?? null)}::text[],
+        ${column((d) => d.error ?? null)}::text[],
+        ${column((d) => d.delayMs ?? null)}::float8[]
+      ) as i(run_id, lease_secret, cancel_seen, only_if_expired, to_state, outcome, output, error, delay_ms)
+    ),
+    gone as (
+      delete from escapement.lease l using item i ${guard ? sql`, lead` : sql``}
+      where l.id = i.run_id and l.secret = i.lease_secret and (l.cancel_at is not null) = i.cancel_seen
+        and (not i.only_if_expired or l.expires_at <= escapement.clock())
+      returning l.*, i.to_state, i.outcome, i.output, i.error, i.delay_ms
+    ),
+    archived as (
+      insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, error, progress)
+      select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures + (outcome in ('FAILED', 'TIMED_OUT'))::int,
+        lost + (outcome = 'LOST')::int, released, awaited,
+        ready_at, secret, executor_id, started_at, now.at, to_state, outcome, output, error, progress
+      from gone g, now where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
+    ),
+    retried as (
+      insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, wake_at, wake_kind)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures + 1, lost, released, awaited,
+        now.at + delay_ms * interval '1 millisecond', 'RETRY'
+      from gone, now where to_state = 'WAITING'
+    ),
+    returned as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost + (outcome = 'LOST')::int,
+        released + (outcome = 'RELEASED')::int, awaited, ready_at
+      from gone where to_state = 'READY'
+    ),
+    remembered as (
+      insert into escapement.attempt (run_id, fence, number, secret, executor_id, started_at, ended_at, outcome, error,
+        state, retry_ms)
+      select id, fence, fence - released, secret, executor_id, started_at, now.at, outcome, error, to_state, delay_ms
+      from gone, now where to_state in ('WAITING', 'READY')
+    ),
+    unstaged as (
+      delete from escapement.staged s using gone g where s.parent_id = g.id and s.secret = g.secret
+      returning s.*, g.to_state
+    ),
+    child as (
+      select u.*, u.joins is not null and u.joins > 0 as depends,
+        case when u.wake_at > now.at then u.wake_at end as wakes, now.at as now
+      from unstaged u, now where u.to_state = 'SUCCEEDED'
+    ),
+    child_ready as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
+        scheduled_at, input, payload, tags, awaited, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
+        scheduled_at, input, payload, tags, awaited, now
+      from child where not depends and wakes is null
+    ),
+    child_waiting as (
+      insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
+        scheduled_at, input, payload, tags, awaited, wake_at, wake_kind)
+      select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
+        scheduled_at, input, payload, tags, awaited, wakes, case when wakes is not null then 'TIME' end
+      from child where depends or wakes is not null
+    ),
+    child_dependency as (
+      insert into escapement.dependency (on_run_id, run_id)
+      select c.id, j.id from child j join child c on c.parent_id = j.parent_id and c.call = j.call and c.joins is null
+      where j.depends
+    ),
+    unblocked as (${unblocked(sql, sql`select id, trigger_id from gone where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')`)}),
+    tallied as (${counted(
+      sql,
+      sql`select namespace_id, to_state as what from gone where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
+        union all select namespace_id, 'STARTED' from child`,
+      source,
+    )})
+    select g.id, g.secret, g.namespace_id as "namespaceId", g.job_id as "jobId", g.queue_id as "queueId",
+      g.to_state as "to", g.awaited,
+      (select json_agg(json_build_object('id', c.id::text, 'namespaceId', c.namespace_id, 'jobId', c.job_id,
+          'queueId', c.queue_id, 'state', case when c.depends or c.wakes is not null then 'WAITING' else 'READY' end))
+        from child c where c.parent_id = g.id) as children,
+      (select u.id from unblocked u where u.id = g.trigger_id) as "unblockedTrigger"
+    from gone g`;
+  await announce(context, departed);
+  return departed;
+}
+
+async function announce(context: EngineContext, departed: Departed[]): Promise<void> {
+  const { channel } = context;
+  const queues = new Set<number>();
+  const changes: Change[] = [];
+  let due = false;
+  for (const run of departed) {
+    changes.push(runChange(run, run.to));
+    if (run.to === "READY") queues.add(run.queueId);
+    if (run.to === "WAITING") due = true;
+    for (const child of run.children ?? []) {
+      changes.push(runChange(child, child.state));
+      if (child.state === "READY") queues.add(child.queueId);
+      else due = true;
+    }
+    if (run.unblockedTrigger !== null) {
+      changes.push({ kind: "trigger", id: run.unblockedTrigger, namespaceId: run.namespaceId });
+      due = true;
+    }
+  }
+  if (queues.size > 0) channel.publishReady([...queues]);
+  if (changes.length > 0) channel.publish(changes);
+  if (due) channel.publishDue();
+  const awaited = departed.filter((run) => run.awaited && run.to !== "WAITING" && run.to !== "READY");
+  await releaseDependents(
+    context,
+    awaited.map((run) => run.id),
+  );
+}

@@ -1,0 +1,106 @@
+/**
+ * waiting → ready: lifts holds. Time holds when their moment has come; dependency holds after the runs waited for
+ * have ended. Any server may do either: deleting the waiting row is the guard, so nothing is released twice.
+ */
+import { LIMITS } from "../config.ts";
+import { type EngineContext, type MovedRun, runChange } from "./context.ts";
+
+/** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
+export async function releaseDue(
+  context: EngineContext,
+): Promise<{ released: number; nextInMs: number | null }> {
+  const { sql } = context;
+  const moved = await sql<MovedRun[]>`
+    with now as materialized (select escapement.clock() as at),
+    due as materialized (
+      select id from escapement.waiting, now where wake_at <= now.at
+      order by wake_at limit ${LIMITS.releaseBatch} for update of waiting skip locked
+    ),
+    -- Still held by other runs: only the time hold goes.
+    held as (select id from due where exists (select from escapement.dependency d where d.run_id = due.id)),
+    lifted as (
+      update escapement.waiting w set wake_at = null, wake_kind = null
+      where w.id = any(array(select id from held))
+    ),
+    gone as (
+      delete from escapement.waiting w
+      where w.id = any(array(select id from due except select id from held)) returning *
+    ),
+    made_ready as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, now.at from gone, now
+    )
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
+  announceReady(context, moved);
+  if (moved.length === LIMITS.releaseBatch) return { released: moved.length, nextInMs: 0 };
+  const [next] = await sql<{ ms: number | null }[]>`
+    select extract(epoch from min(wake_at) - escapement.clock())::float8 * 1000 as ms
+    from escapement.waiting where wake_at is not null`;
+  return { released: moved.length, nextInMs: next?.ms ?? null };
+}
+
+/** Lifts the dependency holds on runs that have ended, after their end has committed. */
+export async function releaseDependents(context: EngineContext, endedIds: string[]): Promise<void> {
+  if (endedIds.length === 0) return;
+  const waiters = await context.sql<{ id: string }[]>`
+    delete from escapement.dependency where on_run_id = any(${endedIds}::bigint[]) returning run_id as id`;
+  await releaseUnheld(context, [...new Set(waiters.map((waiter) => waiter.id))]);
+}
+
+/**
+ * Moves those of `ids` that no run and no time holds any more. Its own statement, after the holds' removal has
+ * committed: of two that remove the last two holds at once, the later one sees both gone.
+ */
+async function releaseUnheld(context: EngineContext, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const moved = await context.sql<MovedRun[]>`
+    with now as materialized (select escapement.clock() as at),
+    gone as (
+      delete from escapement.waiting w
+      where w.id = any(${ids}::bigint[]) and w.wake_at is null
+        and not exists (select from escapement.dependency d where d.run_id = w.id)
+      returning *
+    ),
+    made_ready as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, now.at from gone, now
+    )
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
+  announceReady(context, moved);
+}
+
+/**
+ * The repair: re-derives every dependency hold, so that a crash between an end and the lifting of its dependents'
+ * holds delays them by one sweep and never for good. The leader calls it.
+ */
+export async function repairHolds(context: EngineContext): Promise<void> {
+  const { sql } = context;
+  const stale = await sql<{ id: string }[]>`
+    select distinct d.on_run_id as id from escapement.dependency d
+    where not exists (select from escapement.waiting w where w.id = d.on_run_id)
+      and not exists (select from escapement.ready r where r.id = d.on_run_id)
+      and not exists (select from escapement.lease l where l.id = d.on_run_id)
+    limit ${LIMITS.releaseBatch}`;
+  await releaseDependents(
+    context,
+    stale.map((row) => row.id),
+  );
+  const unheld = await sql<{ id: string }[]>`
+    select w.id from escapement.waiting w
+    where w.wake_at is null and not exists (select from escapement.dependency d where d.run_id = w.id)
+    limit ${LIMITS.releaseBatch}`;
+  await releaseUnheld(
+    context,
+    unheld.map((row) => row.id),
+  );
+}
+
+function announceReady({ channel }: EngineContext, moved: MovedRun[]): void {
+  if (moved.length === 0) return;
+  channel.publishReady([...new Set(moved.map((run) => run.queueId))]);
+  channel.publish(moved.map((run) => runChange(run, "READY")));
+}

@@ -1,0 +1,83 @@
+/**
+ * running → running: heartbeats. Coalesced, on a connection that does not wait for the disk, touching no index; a
+ * lease that has expired is not revived, even while its row is still there (RELIABILITY M8).
+ */
+import { LIMITS, RHYTHM } from "../config.ts";
+import { type EngineContext, parseLeaseId } from "./context.ts";
+import type { RenewItem, RenewResult } from "./engine.ts";
+import { createLane } from "./lane.ts";
+
+interface Renewal extends RenewItem {
+  runId: string;
+  secret: string;
+}
+
+export function createRenew(context: EngineContext) {
+  const lane = createLane<Renewal[], RenewResult[]>({
+    maxItems: LIMITS.laneItems,
+    maxWaiting: LIMITS.laneWaiting,
+    weigh: (renewals) => renewals.length,
+    run: async (requests) => {
+      const results = await renew(context, requests.flat());
+      return requests.map((renewals) => results.splice(0, renewals.length));
+    },
+  });
+  return async (items: RenewItem[]): Promise<RenewResult[]> => {
+    const renewals = items.flatMap((item) => {
+      const lease = parseLeaseId(item.leaseId);
+      return lease === null ? [] : [{ ...item, ...lease }];
+    });
+    const results = renewals.length === 0 ? [] : await lane(renewals);
+    const byLease = new Map(renewals.map((renewal, at) => [renewal.leaseId, results[at] as RenewResult]));
+    return items.map((item) => byLease.get(item.leaseId) ?? { status: "unknown" });
+  };
+}
+
+async function renew({ heartbeatSql, channel }: EngineContext, renewals: Renewal[]): Promise<RenewResult[]> {
+  const rows = await heartbeatSql<
+    { n: number; status: "ok" | "lost" | "unknown"; cancel: boolean; namespaceId: number; jobId: number }[]
+  >`
+    with item as (
+      select * from unnest(
+        ${renewals.map((r) => r.runId)}::bigint[], ${renewals.map((r) => r.secret)}::uuid[],
+        ${renewals.map((r) => r.progress ?? null)}::real[], ${renewals.map((r) => r.message ?? null)}::text[]
+      ) with ordinality as i(run_id, secret, progress, message, n)
+    ),
+    -- The last of several heartbeats of one lease in a batch speaks for all.
+    latest as (select distinct on (run_id, secret) * from item order by run_id, secret, n desc),
+    renewed as (
+      update escapement.lease l set
+        expires_at = escapement.clock() + ${RHYTHM.leaseMs} * interval '1 millisecond',
+        progress = coalesce(i.progress, l.progress),
+        message = coalesce(i.message, l.message)
+      from latest i
+      where l.id = i.run_id and l.secret = i.secret and l.expires_at > escapement.clock()
+      returning l.id, l.secret, l.cancel_at is not null as cancel, l.namespace_id, l.job_id
+    )
+    select i.n::int, coalesce(r.cancel, false) as cancel, r.namespace_id as "namespaceId", r.job_id as "jobId",
+      case when r.id is not null then 'ok'
+        when exists (select from escapement.run x where x.id = i.run_id) then 'lost' else 'unknown' end as status
+    from item i left join renewed r on r.id = i.run_id and r.secret = i.secret`;
+  const results: RenewResult[] = renewals.map(() => ({ status: "unknown" }));
+  const told = rows.flatMap((row) => {
+    const renewal = renewals[row.n - 1] as Renewal;
+    results[row.n - 1] =
+      row.status === "ok"
+        ? { status: "ok", cancel: row.cancel, leaseSeconds: RHYTHM.leaseMs / 1000 }
+        : { status: row.status };
+    const says = renewal.progress !== undefined || renewal.message !== undefined;
+    return row.status === "ok" && says
+      ? [
+          {
+            kind: "run" as const,
+            id: renewal.runId,
+            namespaceId: row.namespaceId,
+            jobId: row.jobId,
+            state: "RUNNING" as const,
+          },
+        ]
+      : [];
+  });
+  if (told.length > 0) channel.publish(told);
+  return results;
+}

@@ -1,0 +1,239 @@
+/**
+ * running → ended | waiting | ready: what a worker reports about the leases it holds. Successes are decided without
+ * a look at the row; a failure first reads what its retry depends on, which cannot change while the lease lives.
+ * A report on a lease that is over gets the answer it got the first time, or "lost".
+ */
+import { LIMITS } from "../config.ts";
+import { badInput, limitExceeded } from "../core/rejection.ts";
+import type { RetryPolicy } from "../core/retry.ts";
+import { decideSettlement, type RunState, type Settlement } from "../core/run.ts";
+import { type EngineContext, parseLeaseId } from "./context.ts";
+import type { SettleItem, SettleResult } from "./engine.ts";
+import { createLane } from "./lane.ts";
+import { type Departure, leave } from "./leave.ts";
+
+interface Report extends SettleItem {
+  runId: string;
+  secret: string;
+}
+
+/** What a decision about a failure, or about a run somebody wants cancelled, depends on. */
+interface Facts {
+  id: string;
+  secret: string;
+  versionId: number;
+  failures: number;
+  elapsedMs: number;
+  cancelReason: string | null;
+  cancelRequested: boolean;
+}
+
+/** The optimistic guess about a success or a release: nobody asked to cancel. */
+const UNSEEN = { failures: 0, elapsedMs: 0, cancelRequested: false, cancelReason: null };
+/** A settle races with at most one cancel request and one expiry; each look decides anew. */
+const LOOKS = 3;
+
+export function createSettle(context: EngineContext) {
+  const lane = createLane<Report[], SettleResult[]>({
+    maxItems: LIMITS.laneItems,
+    maxWaiting: LIMITS.laneWaiting,
+    weigh: (reports) => reports.length,
+    run: async (requests) => {
+      const results = await settle(context, requests.flat());
+      return requests.map((reports) => results.splice(0, reports.length));
+    },
+  });
+
+  return async (items: SettleItem[]): Promise<SettleResult[]> => {
+    const reports: Report[] = [];
+    const places: number[] = [];
+    const answers: SettleResult[] = items.map(() => ({ status: "unknown" }));
+    for (const [at, item] of items.entries()) {
+      const lease = parseLeaseId(item.leaseId);
+      if (lease === null) continue;
+      reports.push({ ...item, ...lease, ...checked(item, at) });
+      places.push(at);
+    }
+    const results = reports.length === 0 ? [] : await lane(reports);
+    for (const [at, place] of places.entries()) answers[place] = results[at] as SettleResult;
+    return answers;
+  };
+}
+
+function checked(item: SettleItem, at: number): Pick<SettleItem, "output"> {
+  const output = item.output ?? null;
+  const size = output === null ? 0 : Buffer.byteLength(output);
+  if (size > LIMITS.outputBytes) {
+    throw limitExceeded(
+      `the output has ${size} bytes; at most ${LIMITS.outputBytes} are allowed: put more into an output file`,
+      at === 0 ? "output" : `results[${at}].output`,
+    );
+  }
+  if (output?.includes("\\u0000")) throw badInput("output", "the character U+0000 cannot be stored");
+  return { output };
+}
+
+async function settle(context: EngineContext, reports: Report[]): Promise<SettleResult[]> {
+  const results: (SettleResult | undefined)[] = reports.map(() => undefined);
+  // The same lease twice in one batch: the second report is a repetition and waits for the first one's answer.
+  const first = new Map<string, number>();
+  for (const [at, report] of reports.entries()) if (!first.has(report.leaseId)) first.set(report.leaseId, at);
+  let open = [...first.values()];
+  let known = new Map<string, Facts>();
+  for (let look = 0; look < LOOKS && open.length > 0; look++) {
+    const unread = open
+      .map((at) => reports[at] as Report)
+      .filter((report) => (look > 0 || report.outcome === "failed") && !known.has(report.leaseId));
+    if (unread.length > 0) known = await readFacts(context, unread);
+    const decided = await decide(
+      context,
+      open.map((at) => reports[at] as Report),
+      known,
+      look > 0,
+    );
+    if (decided.length === 0) break;
+    const departed = await leave(
+      context,
+      decided.map(({ departure }) => departure),
+      `${context.serverId}/settle`,
+    );
+    const gone = new Map(departed.map((run) => [`${run.id}/${run.secret}`, run.to]));
+    for (const { report, departure } of decided) {
+      const to = gone.get(`${report.runId}/${report.secret}`);
+      if (to === undefined) continue;
+      results[first.get(report.leaseId) as number] = answer(to, departure.delayMs);
+    }
+    open = open.filter((at) => results[at] === undefined);
+    // What is still open was not as guessed: read it.
+    known = new Map();
+  }
+  const repeated = reports.flatMap((report, at) => (results[at] === undefined ? [{ report, at }] : []));
+  const replies = await replay(
+    context,
+    repeated.map(({ report }) => report),
+  );
+  for (const [place, { at }] of repeated.entries()) results[at] = replies[place];
+  return results as SettleResult[];
+}
+
+function answer(state: RunState, retryMs: number | null | undefined): SettleResult {
+  return state === "WAITING" && retryMs != null
+    ? { status: "ok", state, retryInMs: retryMs }
+    : { status: "ok", state };
+}
+
+async function readFacts({ sql }: EngineContext, reports: Report[]): Promise<Map<string, Facts>> {
+  const rows = await sql<(Facts & { leaseId: string })[]>`
+    select i.lease_id as "leaseId", l.id, l.secret, l.version_id as "versionId", l.failures,
+      l.cancel_at is not null as "cancelRequested", l.cancel_reason as "cancelReason",
+      extract(epoch from escapement.clock() - coalesce(
+        (select min(a.started_at) from escapement.attempt a where a.run_id = l.id), l.started_at))::float8 * 1000
+        as "elapsedMs"
+    from unnest(${reports.map((r) => r.leaseId)}::text[], ${reports.map((r) => r.runId)}::bigint[],
+      ${reports.map((r) => r.secret)}::uuid[]) as i(lease_id, run_id, secret)
+    join escapement.lease l on l.id = i.run_id and l.secret = i.secret`;
+  return new Map(rows.map((row) => [row.leaseId, row]));
+}
+
+/** Pairs reports with departures. A report whose facts were read and are missing is left to `replay`. */
+async function decide(
+  context: EngineContext,
+  reports: Report[],
+  known: Map<string, Facts>,
+  mustKnow: boolean,
+) {
+  const versions = await context.catalog.versions([...known.values()].map((facts) => facts.versionId));
+  const decided: { report: Report; departure: Departure }[] = [];
+  for (const report of reports) {
+    const facts = known.get(report.leaseId);
+    if (!facts && (mustKnow || report.outcome === "failed")) continue;
+    const { failures, elapsedMs, cancelRequested, cancelReason } = facts ?? UNSEEN;
+    const policy: RetryPolicy = (facts && versions.get(facts.versionId)?.retry) ?? { kind: "off" };
+    const settlement = decideSettlement({
+      outcome: report.outcome,
+      cancelRequested,
+      policy,
+      failures: failures + 1,
+      elapsedMs,
+      retryRequested: report.retry,
+      retryAfterMs: report.retryAfterMs,
+      random: context.random(),
+    });
+    decided.push({
+      report,
+      departure: {
+        runId: report.runId,
+        secret: report.secret,
+        cancelSeen: cancelRequested,
+        to: settlement.to,
+        outcome: outcomeOf(settlement),
+        output: settlement.to === "SUCCEEDED" ? (report.output ?? null) : null,
+        error: errorOf(settlement, report, cancelReason),
+        ...(settlement.event === "retry" ? { delayMs: settlement.delayMs } : {}),
+      },
+    });
+  }
+  return decided;
+}
+
+function outcomeOf(settlement: Settlement): Departure["outcome"] {
+  switch (settlement.event) {
+    case "succeed":
+      return "SUCCEEDED";
+    case "stop":
+      return "CANCELLED";
+    case "giveBack":
+      return "RELEASED";
+    case "expire":
+    case "poison":
+      return "LOST";
+    case "retry":
+    case "fail":
+      return "FAILED";
+  }
+}
+
+function errorOf(settlement: Settlement, report: Report, cancelReason: string | null): string | null {
+  if (settlement.to === "CANCELLED") return cancelledError(cancelReason);
+  if (report.outcome !== "failed") return null;
+  return JSON.stringify(report.error ?? { message: "the worker gave no reason" });
+}
+
+/** What a cancelled run's `error` says. */
+export function cancelledError(reason: string | null): string {
+  return JSON.stringify({ message: reason ?? "cancelled", type: "Cancelled" });
+}
+
+/**
+ * Answers reports on leases that are over: what the first report got, if it was a report that ended it; else lost.
+ * It locks what it found, so that the answer waits for the standby like the first one did (RELIABILITY M4).
+ */
+async function replay({ sql }: EngineContext, reports: Report[]): Promise<SettleResult[]> {
+  if (reports.length === 0) return [];
+  const rows = await sql<{ n: number; state: RunState | null; retryMs: number | null; exists: boolean }[]>`
+    with item as (
+      select * from unnest(${reports.map((r) => r.runId)}::bigint[], ${reports.map((r) => r.secret)}::uuid[])
+        with ordinality as i(run_id, secret, n)
+    ),
+    over as materialized (
+      select e.id as run_id, e.secret, e.state, null::bigint as retry_ms
+      from escapement.ended e where e.id = any(${reports.map((r) => r.runId)}::bigint[]) and e.outcome in ('SUCCEEDED', 'FAILED', 'CANCELLED')
+      for update
+    ),
+    before as materialized (
+      select a.run_id, a.secret, a.state, a.retry_ms
+      from escapement.attempt a
+      where a.run_id = any(${reports.map((r) => r.runId)}::bigint[])
+        and a.outcome in ('FAILED', 'RELEASED', 'CANCELLED') for update
+    )
+    select i.n::int, f.state, f.retry_ms::float8 as "retryMs",
+      exists (select from escapement.run r where r.id = i.run_id) as exists
+    from item i
+    left join (select * from over union all select * from before) f on f.run_id = i.run_id and f.secret = i.secret`;
+  const results: SettleResult[] = reports.map(() => ({ status: "unknown" }));
+  for (const row of rows) {
+    if (row.state !== null) results[row.n - 1] = answer(row.state, row.retryMs);
+    else if (row.exists) results[row.n - 1] = { status: "lost" };
+  }
+  return results;
+}

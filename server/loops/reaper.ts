@@ -1,0 +1,41 @@
+/** Sweeps overdue leases and repairs holds, on the leader. */
+import { LIMITS, RHYTHM } from "../config.ts";
+import type { EngineContext } from "../engine/context.ts";
+import { expire } from "../engine/expire.ts";
+import { repairHolds } from "../engine/release.ts";
+import type { Leader } from "./leader.ts";
+import { createLoop, type Loop } from "./loop.ts";
+
+/** Holds are repaired less often: a crash in the wrong millisecond is rare. */
+const SWEEPS_PER_REPAIR = 3;
+
+export function createReaper(
+  context: EngineContext,
+  leader: Leader,
+  onError: (error: unknown) => void,
+): Loop {
+  let sweeps = 0;
+  return createLoop({
+    maxSleepMs: RHYTHM.sweepMs,
+    errorSleepMs: RHYTHM.sweepMs,
+    onError,
+    step: async () => {
+      const guard = leader.guard();
+      if (guard === null) return RHYTHM.sweepMs;
+      const overdue = await expire(context, guard);
+      await announceSilent(context);
+      if (sweeps++ % SWEEPS_PER_REPAIR === 0) await repairHolds(context);
+      return overdue === LIMITS.expireBatch ? 0 : RHYTHM.sweepMs;
+    },
+  });
+}
+
+/** Executors that fell silent since the last sweep: nobody else would tell their watchers. */
+async function announceSilent({ sql, channel }: EngineContext): Promise<void> {
+  const silent = await sql<{ id: number; namespaceId: number }[]>`
+    select id, namespace_id as "namespaceId" from escapement.executor
+    where left_at is null
+      and last_heartbeat_at <= escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond'
+      and last_heartbeat_at > escapement.clock() - ${RHYTHM.executorOfflineMs + 2 * RHYTHM.sweepMs} * interval '1 millisecond'`;
+  channel.publish(silent.map((executor) => ({ kind: "executor" as const, ...executor })));
+}
