@@ -53,7 +53,11 @@ function installPackages() {
       spawnSync(INSTALL, { cwd: ROOT, stdio: "inherit", shell: true }),
     );
   }
-  writeFileSync(path(stamp), wanted);
+  try {
+    writeFileSync(path(stamp), wanted);
+  } catch {
+    // Packages that belong to somebody else are as good; the check above is then made each time.
+  }
 }
 
 /** Whether npm's own record and the folders have every package that is not for another system. */
@@ -61,10 +65,11 @@ function isInstalled() {
   const record = read(join("node_modules", ".package-lock.json"));
   if (record === undefined) return false;
   const installed = JSON.parse(record).packages;
-  return Object.entries(readJson("package-lock.json").packages).every(([folder, { version, optional }]) => {
+  return Object.entries(readJson("package-lock.json").packages).every(([folder, wanted]) => {
     if (folder === "") return true;
     const found = installed[folder];
-    return found ? found.version === version && existsSync(path(folder)) : optional === true;
+    if (!found) return wanted.optional === true || wanted.devOptional === true;
+    return found.version === wanted.version && existsSync(path(folder));
   });
 }
 

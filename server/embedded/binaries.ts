@@ -53,7 +53,7 @@ function nativeFolder(): string | undefined {
  * npm may be told not to run those (npm 12 does so by default). Makes the missing ones; returns the library
  * path to use when that had to happen in `linkDir`.
  */
-function linkLibraries(native: string, linkDir: string): string | undefined {
+export function linkLibraries(native: string, linkDir: string): string | undefined {
   const list = join(native, "pg-symlinks.json");
   if (!existsSync(list)) return undefined;
   const links: { source: string; target: string }[] = JSON.parse(readFileSync(list, "utf8"));

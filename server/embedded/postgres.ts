@@ -28,7 +28,7 @@ export interface EmbeddedPostgres {
   readonly pid: number;
   /** Resolves with the reason if the server ends and cannot be brought back; stays pending otherwise. */
   readonly lost: Promise<Error>;
-  /** Ends the server, within about 5 s in the worst case of a slow disk, and gives the folder back. */
+  /** Ends the server, after 7 s the hard way, and gives the folder back. */
   stop(): Promise<void>;
 }
 
@@ -49,13 +49,15 @@ export async function startPostgres(options: StartOptions): Promise<EmbeddedPost
     if (temporary) rmSync(home.dir, { recursive: true, force: true });
   };
   try {
+    checkOwner(home);
     const runtime = await findRuntime(home);
     if (dataVersion(home) === undefined) {
       onProgress(`Creating a PostgreSQL ${runtime.version} database in ${home.dir}`);
       await createCluster(home, runtime, settings.fsync !== "off");
     }
-    checkData(home, runtime);
+    checkVersion(home, runtime);
     await endOrphan(home, runtime, onProgress);
+    giveToRuntime(home, runtime);
     turnLog(home);
     const start = { home, runtime, settings, temporary, onProgress };
     const first = await launch({ ...start, url: readUrl(home), keepPort: false });
@@ -82,7 +84,7 @@ function keepRunning(first: Postmaster, again: Launch, cleanUp: () => void): Emb
       if (stopped) return undefined;
       const now = performance.now();
       crashes.push(now);
-      if (crashes.filter((at) => at > now - CRASH_WINDOW_MS).length > CRASHES_MAX) {
+      if (crashes.filter((at) => at > now - CRASH_WINDOW_MS).length >= CRASHES_MAX) {
         return new StartError(
           `PostgreSQL ended ${CRASHES_MAX} times within a minute, the last time by ${reason}. Its log is ${again.home.log}.`,
         );
@@ -114,25 +116,30 @@ function keepRunning(first: Postmaster, again: Launch, cleanUp: () => void): Emb
   };
 }
 
-/** The data directory must fit the programs, and belong to whom they run as. */
-function checkData(home: Home, runtime: Runtime): void {
-  const version = dataVersion(home);
-  if (version !== runtime.major) {
-    throw new StartError(
-      `${home.dir} was created by PostgreSQL ${version}, and the programs here (${runtime.binaries.origin}) are version ${runtime.version}. ` +
-        `Use PostgreSQL ${version}, move the data with pg_upgrade, or set ESCAPEMENT_DATA_DIR to a new folder.`,
-    );
-  }
+/** An ordinary user cannot even look into data of somebody else; root can give them to whom it runs PostgreSQL as. */
+function checkOwner(home: Home): void {
+  const user = process.getuid?.();
   const owner = dataOwner(home);
-  const wanted = runtime.identity.owner;
-  if (wanted && owner && owner.uid !== wanted.uid) {
-    execFileSync("chown", ["-R", `${wanted.uid}:${wanted.gid}`, home.data]);
-  } else if (!wanted && owner && process.getuid && owner.uid !== process.getuid()) {
-    throw new StartError(
-      `${home.data} belongs to user ${owner.uid} and you are user ${process.getuid()}. ` +
-        `Start Escapement as that user, or set ESCAPEMENT_DATA_DIR to a folder of your own.`,
-    );
-  }
+  if (!user || !owner || owner.uid === user) return;
+  throw new StartError(
+    `${home.data} belongs to user ${owner.uid} and you are user ${user}. ` +
+      `Start Escapement as that user, or set ESCAPEMENT_DATA_DIR to a folder of your own.`,
+  );
+}
+
+function checkVersion(home: Home, runtime: Runtime): void {
+  const version = dataVersion(home);
+  if (version === runtime.major) return;
+  throw new StartError(
+    `${home.dir} was created by PostgreSQL ${version}, and the programs here (${runtime.binaries.origin}) are version ${runtime.version}. ` +
+      `Use PostgreSQL ${version}, move the data with pg_upgrade, or set ESCAPEMENT_DATA_DIR to a new folder.`,
+  );
+}
+
+/** Data that came here as another user's, such as a copy that root made. */
+function giveToRuntime(home: Home, { identity }: Runtime): void {
+  if (!identity.owner || dataOwner(home)?.uid === identity.owner.uid) return;
+  execFileSync("chown", ["-R", `${identity.owner.uid}:${identity.owner.gid}`, home.data]);
 }
 
 async function createDatabase(home: Home, { url }: Postmaster): Promise<void> {

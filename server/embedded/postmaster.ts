@@ -36,8 +36,8 @@ const READY_CHECK_MS = 10;
 const PROGRESS_EVERY_MS = 3_000;
 /** A shutdown writes out at most shared_buffers; what takes longer is left to recovery, to keep our own 10 s. */
 const FAST_STOP_MS = 5_000;
-/** PostgreSQL itself kills what does not obey an immediate shutdown after 5 s. */
-const IMMEDIATE_STOP_MS = 7_000;
+/** An immediate shutdown is a matter of milliseconds, unless a process is stuck. */
+const IMMEDIATE_STOP_MS = 2_000;
 /** How long a port or the memory of a dead server may stay taken by its last processes. */
 const LEFTOVER_WAIT_MS = 60_000;
 const LEFTOVER_CHECK_MS = 200;

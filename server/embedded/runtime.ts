@@ -77,7 +77,9 @@ function tryOut(binaries: Binaries, identity: Identity, home: Home) {
     process.platform === "win32"
       ? [binaries.postgres, "--version"]
       : ["sh", "-c", 'cd "$1" && "$0" --version', binaries.postgres, home.dir];
-  return outcome(spawnAs(identity, binaries, command, { stdio: "pipe", timeout: PROBE_TIMEOUT_MS }));
+  return outcome(
+    spawnAs(identity, binaries, command, { stdio: "pipe", signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }),
+  );
 }
 
 /** LC_ALL=C: the messages are read below, and macOS refuses to start PostgreSQL under a broken locale. */
