@@ -1,0 +1,201 @@
+/** A log that can be followed, searched, wrapped and downloaded; only the lines in sight are drawn. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDownToLine, Download, Search, TriangleAlert, WrapText } from "lucide-react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { toast } from "sonner";
+import { useClient } from "urql";
+import { saveText } from "../graphql/download.ts";
+import { readLog, useLog } from "../graphql/log-tail.ts";
+import { type LogLine, splitMatches, visibleLines } from "../model/log.ts";
+import { formatCount } from "../model/time.ts";
+import { Button } from "./button.tsx";
+
+const LINE_PX = 20;
+/** Closer to the end than this, and the reader is at the end. */
+const END_PX = 24;
+
+export type LogViewProps = {
+  run: string;
+  attempt: number;
+  live: boolean;
+  /** Stands at the left of the toolbar: the choice of attempt. */
+  children?: ReactNode;
+};
+
+export function LogView({ run, attempt, live, children }: LogViewProps) {
+  const client = useClient();
+  const { log, ended, fault } = useLog(run, attempt, live);
+  const [search, setSearch] = useState("");
+  const [wrap, setWrap] = useState(true);
+  const [follow, setFollow] = useState(true);
+  const lines = useMemo(() => visibleLines(log, search), [log, search]);
+
+  const download = (): void => {
+    const pieces: string[] = [];
+    readLog(client, run, attempt, (text) => pieces.push(text)).then(
+      () => saveText(pieces, `run-${run}-attempt-${attempt}.log`),
+      (error: Error) => toast.error(`The log could not be read: ${error.message}`),
+    );
+  };
+
+  return (
+    <div>
+      <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
+        {children}
+        <label className="relative min-w-32 flex-1">
+          <span className="sr-only">Search the log</span>
+          <Search aria-hidden className="absolute top-2 left-2 size-4 text-muted" />
+          <input
+            type="search"
+            value={search}
+            onChange={(event) => setSearch(event.target.value)}
+            placeholder="Show lines that contain…"
+            className="h-8 w-full rounded-md border border-line bg-ground pr-2 pl-8 text-[13px]"
+          />
+        </label>
+        {search !== "" && (
+          <span className="text-xs text-muted tabular-nums">{formatCount(lines.length)} lines</span>
+        )}
+        <Toggle on={follow} label="Follow the end" set={setFollow}>
+          <ArrowDownToLine className="size-4" />
+        </Toggle>
+        <Toggle on={wrap} label="Wrap long lines" set={setWrap}>
+          <WrapText className="size-4" />
+        </Toggle>
+        <Button look="bare" icon aria-label="Download the log" title="Download the log" onClick={download}>
+          <Download className="size-4" />
+        </Button>
+      </div>
+      {fault !== undefined && (
+        <p role="alert" className="tone-bad tinted px-4 py-2 text-[13px]">
+          The log could not be read: {fault}
+        </p>
+      )}
+      {log.dropped > 0 && (
+        <p className="px-4 py-1.5 text-xs text-muted">
+          The first {formatCount(log.dropped)} lines are left out here. Download the log to have them all.
+        </p>
+      )}
+      {lines.length === 0 ? (
+        <p className="px-4 py-8 text-center text-muted">
+          {search !== ""
+            ? "No line contains that."
+            : ended || !live
+              ? "Nothing was logged."
+              : "Nothing logged so far."}
+        </p>
+      ) : (
+        <Lines
+          key={wrap ? "wrapped" : "long"}
+          lines={lines}
+          search={search}
+          wrap={wrap}
+          follow={follow}
+          setFollow={setFollow}
+        />
+      )}
+    </div>
+  );
+}
+
+function Toggle(props: { on: boolean; label: string; set: (on: boolean) => void; children: ReactNode }) {
+  return (
+    <Button
+      look="bare"
+      icon
+      aria-label={props.label}
+      title={props.label}
+      aria-pressed={props.on}
+      className="aria-pressed:bg-accent/12 aria-pressed:text-accent"
+      onClick={() => props.set(!props.on)}
+    >
+      {props.children}
+    </Button>
+  );
+}
+
+type LinesProps = {
+  lines: readonly LogLine[];
+  search: string;
+  wrap: boolean;
+  follow: boolean;
+  setFollow: (follow: boolean) => void;
+};
+
+function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE_PX,
+    getItemKey: (index) => lines[index]?.number ?? index,
+    overscan: 20,
+  });
+  const count = lines.length;
+  useEffect(() => {
+    if (follow && count > 0) virtual.scrollToIndex(count - 1, { align: "end" });
+  }, [follow, count, virtual]);
+  const seen = useRef(0);
+  const onScroll = (): void => {
+    const at = box.current;
+    if (at === null) return;
+    const up = at.scrollTop < seen.current;
+    const atEnd = at.scrollHeight - at.scrollTop - at.clientHeight < END_PX;
+    seen.current = at.scrollTop;
+    if (up && !atEnd && follow) setFollow(false);
+    else if (atEnd && !up && !follow) setFollow(true);
+  };
+  return (
+    <div
+      ref={box}
+      role="log"
+      aria-live="off"
+      onScroll={onScroll}
+      className="h-96 overflow-auto bg-sunken py-2 font-mono text-xs"
+    >
+      <div className="relative min-w-full" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((item) => {
+          const line = lines[item.index];
+          if (line === undefined) return null;
+          return (
+            <div
+              key={item.key}
+              data-index={item.index}
+              ref={virtual.measureElement}
+              className={`absolute top-0 left-0 flex leading-5 ${wrap ? "w-full" : "min-w-full"} ${LEVEL[line.level]}`}
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
+              <span aria-hidden className="w-14 shrink-0 pr-3 text-right text-muted/70 select-none">
+                {line.number}
+              </span>
+              <span
+                className={wrap ? "min-w-0 pr-4 wrap-anywhere whitespace-pre-wrap" : "pr-4 whitespace-pre"}
+              >
+                {line.level !== "plain" && (
+                  <TriangleAlert aria-label={line.level} className="toned mr-1 inline size-3 align-[-1px]" />
+                )}
+                <Matches text={line.text} search={search} />
+              </span>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+const LEVEL = { plain: "", error: "tone-bad bg-bad/8", warning: "tone-waiting bg-waiting/8" };
+
+function Matches({ text, search }: { text: string; search: string }) {
+  // An empty line keeps its height.
+  if (text === "") return " ";
+  return splitMatches(text, search).map((piece) =>
+    piece.match ? (
+      <mark key={piece.at} className="rounded-sm bg-brass/35 text-ink">
+        {piece.text}
+      </mark>
+    ) : (
+      piece.text
+    ),
+  );
+}

@@ -1,0 +1,48 @@
+/** Tables that lose their less important columns on narrow screens. */
+import type { ReactNode } from "react";
+
+/** From which width a column shows: always, 640, 768 or 1024 pixels. */
+export type From = "always" | "sm" | "md" | "lg";
+
+const SHOWN: Record<From, string> = {
+  always: "",
+  sm: "max-sm:hidden",
+  md: "max-md:hidden",
+  lg: "max-lg:hidden",
+};
+
+export function Table({ label, head, children }: { label: string; head: ReactNode; children: ReactNode }) {
+  return (
+    <div className="overflow-x-auto">
+      <table aria-label={label} className="w-full border-collapse text-[13px]">
+        <thead>
+          <tr className="border-b border-line">{head}</tr>
+        </thead>
+        <tbody className="divide-y divide-line">{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+type CellProps = { from?: From; right?: boolean; className?: string; children?: ReactNode };
+
+export function Th({ from = "always", right = false, className = "", children }: CellProps) {
+  return (
+    <th
+      scope="col"
+      className={`h-9 px-2 text-xs font-medium whitespace-nowrap text-muted first:pl-4 last:pr-4 ${right ? "text-right" : "text-left"} ${SHOWN[from]} ${className}`}
+    >
+      {children}
+    </th>
+  );
+}
+
+export function Td({ from = "always", right = false, className = "", children }: CellProps) {
+  return (
+    <td
+      className={`px-2 py-2 align-top first:pl-4 last:pr-4 ${right ? "text-right tabular-nums" : "text-left"} ${SHOWN[from]} ${className}`}
+    >
+      {children}
+    </td>
+  );
+}

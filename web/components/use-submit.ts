@@ -1,0 +1,38 @@
+/** Sends a form once it is sound, and puts the server's complaint at the field it names. */
+import { useState } from "react";
+import type { AnyVariables, OperationResult } from "urql";
+import { fieldOf, messageOf } from "../graphql/client.ts";
+import { type Faults, fieldAtFault, type Reading } from "../model/forms.ts";
+
+export type Submission<Data> = {
+  /** Faults to show: the form's own only from the first attempt on. */
+  faults: Faults;
+  /** A fault that belongs to no field. */
+  fault: string | undefined;
+  /** Sends the values if the form is sound; gives the data, or undefined when something was wrong. */
+  submit: () => Promise<Data | undefined>;
+};
+
+/** `fields` are the names that the server's complaint may point to. */
+export function useSubmit<Values, Data, Variables extends AnyVariables>(
+  reading: Reading<Values>,
+  fields: readonly string[],
+  send: (values: Values) => Promise<OperationResult<Data, Variables>>,
+): Submission<Data> {
+  const [tried, setTried] = useState(false);
+  const [said, setSaid] = useState<{ field: string | undefined; message: string } | undefined>(undefined);
+  const theirs: Faults = said?.field === undefined ? {} : { [said.field]: said.message };
+  return {
+    faults: tried ? { ...theirs, ...reading.faults } : theirs,
+    fault: said !== undefined && said.field === undefined ? said.message : undefined,
+    submit: async () => {
+      setTried(true);
+      setSaid(undefined);
+      if (reading.values === null) return undefined;
+      const { data, error } = await send(reading.values);
+      if (error === undefined) return data;
+      setSaid({ field: fieldAtFault(fieldOf(error), fields), message: messageOf(error) });
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/** A page of runs that live events flow into, throttled and bounded. */
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { CombinedError } from "urql";
+import { type LiveList, type MergeOptions, mergeEvents, seedList, showFresh } from "../model/live-list.ts";
+import { type RunSearch, runBelongs } from "../model/search.ts";
+import { useEvents, useLiveQuery, useThrottled } from "./live.ts";
+import { nextCursor } from "./page.ts";
+import { RunEvents, type RunRow, RunsQuery } from "./runs.ts";
+
+const FLUSH_MS = 600;
+/** Events kept for a page that is still being read. */
+const RECENT_MS = 5_000;
+/** More than this between two flushes, and reading the page again is cheaper than merging. */
+const BUFFER_LIMIT = 1_000;
+/** Scrolled further than this, the reader is reading: rows stay where they are. */
+const TOP_PX = 200;
+const NO_ROWS: readonly RunRow[] = [];
+
+export type RunList = {
+  rows: readonly RunRow[];
+  arrived: ReadonlySet<string>;
+  /** New runs that wait to be shown. */
+  fresh: number;
+  showFresh: () => void;
+  /** While true, new runs wait instead of moving the rows. */
+  setHeld: (held: boolean) => void;
+  fetching: boolean;
+  error: CombinedError | undefined;
+  reload: () => void;
+  /** The cursor of the next older page, if there is one. */
+  older: string | undefined;
+};
+
+/** Reads one page of `first` runs under a filter and keeps it true. */
+export function useRunList(namespace: string, search: RunSearch, first: number): RunList {
+  const { after, state, job, trigger, tag } = search;
+  const filter = useMemo(() => ({ states: state, job, trigger, tags: tag }), [state, job, trigger, tag]);
+  const page = useLiveQuery(RunsQuery, { namespace, filter, first, after });
+  const options = useMemo<MergeOptions<RunRow>>(
+    () => ({ belongs: (run) => runBelongs(run, search), limit: first, head: after === undefined }),
+    [search, first, after],
+  );
+
+  const [list, setList] = useState<LiveList<RunRow>>(() => seedList(NO_ROWS, NO_ROWS, options));
+  const recent = useRef<{ atMs: number; run: RunRow }[]>([]);
+  const buffer = useRef(new Map<string, RunRow>());
+  const held = useRef(false);
+
+  const nodes = page.fetching ? undefined : page.data?.runs.nodes;
+  useEffect(() => {
+    if (nodes === undefined) return;
+    const since = Date.now() - RECENT_MS;
+    const events = recent.current.filter((event) => event.atMs > since).map((event) => event.run);
+    setList(seedList(nodes, events, options));
+  }, [nodes, options]);
+
+  const flush = useThrottled(() => {
+    const events = [...buffer.current.values()];
+    const overflowed = events.length >= BUFFER_LIMIT;
+    buffer.current.clear();
+    if (overflowed) return page.reload();
+    setList((before) => {
+      const merged = mergeEvents(before, events, options);
+      return held.current || window.scrollY > TOP_PX ? merged : showFresh(merged, options);
+    });
+  }, FLUSH_MS);
+
+  useEvents(RunEvents, { namespace, job }, ({ runChanged: run }) => {
+    const atMs = Date.now();
+    recent.current.push({ atMs, run });
+    if (recent.current.length > BUFFER_LIMIT) recent.current.splice(0, BUFFER_LIMIT / 2);
+    if (buffer.current.size < BUFFER_LIMIT || buffer.current.has(run.id)) buffer.current.set(run.id, run);
+    flush();
+  });
+
+  return {
+    rows: list.rows,
+    arrived: list.arrived,
+    fresh: list.fresh.length + list.missed,
+    showFresh: useCallback(() => setList((before) => showFresh(before, options)), [options]),
+    setHeld: useCallback(
+      (next: boolean) => {
+        held.current = next;
+        if (!next) setList((before) => (before.fresh.length === 0 ? before : showFresh(before, options)));
+      },
+      [options],
+    ),
+    fetching: page.fetching,
+    error: page.error,
+    reload: page.reload,
+    older: nextCursor(page.data?.runs.pageInfo),
+  };
+}

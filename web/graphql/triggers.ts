@@ -1,0 +1,91 @@
+/** Documents about triggers. */
+import type { FragmentOf, ResultOf } from "gql.tada";
+import { graphql } from "./tada.ts";
+
+const TriggerRow = graphql(`
+  fragment TriggerRow on Trigger {
+    id
+    name
+    state
+    reason
+    firedCount
+    nextFireAt
+    lastFireAt
+    job { name }
+    schedule {
+      __typename
+      ... on OnceSchedule { at }
+      ... on CronSchedule { expression timeZone dialect }
+      ... on FixedRateSchedule { every repeat }
+      ... on FixedDelaySchedule { every repeat }
+    }
+  }
+`);
+export type TriggerRow = FragmentOf<typeof TriggerRow>;
+
+export const TriggersQuery = graphql(
+  `
+    query Triggers($namespace: String, $filter: TriggerFilter, $first: Int, $after: String) {
+      triggers(namespace: $namespace, filter: $filter, first: $first, after: $after) {
+        nodes { ...TriggerRow nextFires(first: 3) }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  `,
+  [TriggerRow],
+);
+export type ListedTrigger = ResultOf<typeof TriggersQuery>["triggers"]["nodes"][number];
+
+export const TriggerQuery = graphql(
+  `
+    query Trigger($namespace: String, $name: String!, $fires: Int, $after: String) {
+      trigger(namespace: $namespace, name: $name) {
+        ...TriggerRow
+        startAt
+        endAt
+        misfire { policy threshold limit }
+        priority
+        input
+        nextFires(first: $fires)
+        createdAt
+        updatedAt
+        occurrences(first: 25, after: $after) {
+          nodes { scheduledAt until count outcome firedAt run { id state holds { kind } } }
+          pageInfo { hasNextPage endCursor }
+        }
+      }
+    }
+  `,
+  [TriggerRow],
+);
+export type Trigger = NonNullable<ResultOf<typeof TriggerQuery>["trigger"]>;
+
+export const TriggerEvents = graphql(`
+  subscription TriggerEvents($namespace: String) {
+    triggerChanged(namespace: $namespace) { id name }
+  }
+`);
+
+export const PauseTrigger = graphql(`
+  mutation PauseTrigger($namespace: String, $name: String!, $reason: String) {
+    pauseTrigger(namespace: $namespace, name: $name, reason: $reason) { id state reason }
+  }
+`);
+
+export const ResumeTrigger = graphql(`
+  mutation ResumeTrigger($namespace: String, $name: String!) {
+    resumeTrigger(namespace: $namespace, name: $name) { id state reason }
+  }
+`);
+
+export const PreviewSchedule = graphql(`
+  query PreviewSchedule($schedule: ScheduleInput!) {
+    previewSchedule(schedule: $schedule, first: 5)
+  }
+`);
+
+export const CreateTrigger = graphql(`
+  mutation CreateTrigger($input: TriggerInput!) {
+    createTrigger(input: $input) { id name }
+  }
+`);

@@ -1,0 +1,42 @@
+/** Commands that a newcomer can paste into a shell. */
+
+/** What to address: the page's origin, its namespace, and whether the server asks for a token. */
+export type Target = { origin: string; namespace: string; token: boolean };
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+const auth = (target: Target): string =>
+  target.token ? ` \\\n  -H "Authorization: Bearer $ESCAPEMENT_TOKEN"` : "";
+
+/** A GraphQL request. */
+export function curlGraphql(target: Target, query: string): string {
+  const body = quoted(JSON.stringify({ query }));
+  return `curl -s ${target.origin}/graphql${auth(target)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${body}`;
+}
+
+/** A call of the worker protocol. With a token the namespace is the token's. */
+export function curlWorker(target: Target, path: string, body: unknown): string {
+  const url = target.token ? path : `${path}?namespace=${encodeURIComponent(target.namespace)}`;
+  return `curl -s ${quoted(`${target.origin}${url}`)}${auth(target)} \\\n  -d ${quoted(JSON.stringify(body))}`;
+}
+
+/** Creates a job that a fresh installation's own worker can run. */
+export const curlCreateJob = (target: Target): string =>
+  curlGraphql(
+    target,
+    `mutation { createJob(input: { namespace: ${JSON.stringify(target.namespace)}, name: "hello", type: "http", input: { url: ${JSON.stringify(`${target.origin}/healthz`)} } }) { id } }`,
+  );
+
+export const curlStartRun = (target: Target, job: string): string =>
+  curlGraphql(
+    target,
+    `mutation { startRun(input: { namespace: ${JSON.stringify(target.namespace)}, job: ${JSON.stringify(job)} }) { id state } }`,
+  );
+
+export const curlCreateTrigger = (target: Target, job: string): string =>
+  curlGraphql(
+    target,
+    `mutation { createTrigger(input: { namespace: ${JSON.stringify(target.namespace)}, name: "every-minute", job: ${JSON.stringify(job)}, schedule: { cron: { expression: "* * * * *" } } }) { nextFireAt } }`,
+  );
+
+export const curlTakeLease = (target: Target): string =>
+  curlWorker(target, "/v1/leases", { executor: "my-shell", waitSeconds: 30 });

@@ -1,0 +1,111 @@
+/** What the address bar holds: the namespace and each list's filters, read back with care. */
+import { RUN_STATES, type RunState, type TriggerState } from "./state.ts";
+
+/** A query string as plain words; a repeated key becomes a list. */
+export function parseSearch(query: string): Record<string, string | string[]> {
+  const params = new URLSearchParams(query);
+  const found: Record<string, string | string[]> = {};
+  for (const key of new Set(params.keys())) {
+    const values = params.getAll(key).filter((value) => value !== "");
+    const [only] = values;
+    if (values.length > 1) found[key] = values;
+    else if (only !== undefined) found[key] = only;
+  }
+  return found;
+}
+
+/** The other way round: `?ns=demo&state=FAILED&state=RUNNING`. Nothing is written for what is unset or empty. */
+export function stringifySearch(search: Record<string, unknown>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(search)) {
+    const values = Array.isArray(value) ? value : [value];
+    for (const each of values)
+      if (each !== undefined && each !== null && each !== "") params.append(key, String(each));
+  }
+  const query = params.toString();
+  return query === "" ? "" : `?${query}`;
+}
+
+/** `after`, here and below, is the cursor that a further page starts after. */
+export type RunSearch = {
+  state?: RunState[] | undefined;
+  job?: string | undefined;
+  trigger?: string | undefined;
+  tag?: string[] | undefined;
+  after?: string | undefined;
+};
+export type JobSearch = { q?: string | undefined; tag?: string[] | undefined; after?: string | undefined };
+export type TriggerSearch = {
+  q?: string | undefined;
+  state?: TriggerState | undefined;
+  after?: string | undefined;
+};
+export type ExecutorSearch = { q?: string | undefined; after?: string | undefined };
+
+/** Every trigger state, for a filter to choose from. */
+export const TRIGGER_STATES: readonly TriggerState[] = ["NORMAL", "PAUSED", "BLOCKED", "COMPLETE", "ERROR"];
+
+type Raw = Record<string, unknown>;
+
+const text = (raw: Raw, key: string): string | undefined => {
+  const value = raw[key];
+  return typeof value === "string" && value !== "" ? value : undefined;
+};
+const list = (raw: Raw, key: string): string[] | undefined => {
+  const value = raw[key];
+  const values = (Array.isArray(value) ? value : [value]).filter(
+    (each): each is string => typeof each === "string" && each !== "",
+  );
+  return values.length === 0 ? undefined : [...new Set(values)];
+};
+/** Leaves unset keys out, so that the address stays short. */
+const present = <T extends object>(search: T): T =>
+  Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
+
+/** The namespace, on every page. */
+export const namespaceSearch = (raw: Raw): { ns?: string | undefined } => present({ ns: text(raw, "ns") });
+
+/** Keeps what the runs list understands; unknown states are dropped. */
+export function runSearch(raw: Raw): RunSearch {
+  const states = list(raw, "state")?.filter((each): each is RunState =>
+    RUN_STATES.some((state) => state === each),
+  );
+  return present<RunSearch>({
+    state: states?.length ? states : undefined,
+    job: text(raw, "job"),
+    trigger: text(raw, "trigger"),
+    tag: list(raw, "tag"),
+    after: text(raw, "after"),
+  });
+}
+
+export const jobSearch = (raw: Raw): JobSearch =>
+  present<JobSearch>({ q: text(raw, "q"), tag: list(raw, "tag"), after: text(raw, "after") });
+
+export const triggerSearch = (raw: Raw): TriggerSearch =>
+  present<TriggerSearch>({
+    q: text(raw, "q"),
+    state: TRIGGER_STATES.find((state) => state === raw.state),
+    after: text(raw, "after"),
+  });
+
+export const executorSearch = (raw: Raw): ExecutorSearch =>
+  present<ExecutorSearch>({ q: text(raw, "q"), after: text(raw, "after") });
+
+/** Whether a run belongs to a list under these filters; the server's `RunFilter`, for events that arrive later. */
+export function runBelongs(
+  run: {
+    state: RunState;
+    tags: readonly string[];
+    job: { name: string };
+    trigger: { name: string } | null;
+  },
+  search: RunSearch,
+): boolean {
+  return (
+    (search.state === undefined || search.state.includes(run.state)) &&
+    (search.job === undefined || search.job === run.job.name) &&
+    (search.trigger === undefined || search.trigger === run.trigger?.name) &&
+    (search.tag === undefined || search.tag.every((tag) => run.tags.includes(tag)))
+  );
+}

@@ -1,0 +1,71 @@
+/** The runs list: newest first, live, page by page. */
+import { getRouteApi } from "@tanstack/react-router";
+import { Play } from "lucide-react";
+import { useCallback, useState } from "react";
+import { Button } from "../components/button.tsx";
+import { LiveRuns } from "../components/live-runs.tsx";
+import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
+import { Pager } from "../components/pager.tsx";
+import { PageHead, Panel } from "../components/panel.tsx";
+import { RunFilters } from "../components/run-filters.tsx";
+import { StartRunDialog } from "../components/start-run.tsx";
+import { useTarget } from "../components/use-target.ts";
+import { useViewer } from "../components/viewer.tsx";
+import { type RunList, useRunList } from "../graphql/run-list.ts";
+import { curlStartRun } from "../model/curl.ts";
+import type { RunSearch } from "../model/search.ts";
+
+const PAGE = 50;
+const route = getRouteApi("/runs");
+
+export function RunsPage() {
+  const { namespace, mayOperate } = useViewer();
+  const { ns: _, ...search } = route.useSearch();
+  const navigate = route.useNavigate();
+  const [starting, setStarting] = useState(false);
+  const list = useRunList(namespace, search, PAGE);
+  // A changed filter is another list: it starts at its newest run.
+  const change = useCallback(
+    (part: RunSearch) =>
+      navigate({ search: (before) => ({ ...before, ...part, after: undefined }), replace: true }),
+    [navigate],
+  );
+  return (
+    <>
+      <PageHead title="Runs">
+        {mayOperate && (
+          <Button look="primary" onClick={() => setStarting(true)}>
+            <Play className="size-3.5" /> Start a run
+          </Button>
+        )}
+      </PageHead>
+      <RunFilters search={search} change={change} />
+      <Panel>
+        <RunPage list={list} filtered={Object.keys(search).length > 0} />
+        <Pager
+          beyondFirst={search.after !== undefined}
+          next={list.older}
+          go={(after) => navigate({ search: (before) => ({ ...before, after }) })}
+          words={{ first: "Newest", next: "Older" }}
+        />
+      </Panel>
+      {starting && <StartRunDialog job={search.job} close={() => setStarting(false)} />}
+    </>
+  );
+}
+
+function RunPage({ list, filtered }: { list: RunList; filtered: boolean }) {
+  const target = useTarget();
+  if (list.rows.length === 0) {
+    if (list.error !== undefined) return <Fault error={list.error} retry={list.reload} />;
+    if (list.fetching) return <Loading lines={8} />;
+    if (filtered) return <Empty title="No run fits these filters." />;
+    return (
+      <Empty title="No runs yet.">
+        <p>Start one from a job's page, let a trigger do it, or ask for one:</p>
+        <Command>{curlStartRun(target, "hello")}</Command>
+      </Empty>
+    );
+  }
+  return <LiveRuns label="Runs, newest first" list={list} />;
+}
