@@ -89,7 +89,7 @@ function shiftedOutOfGap(spec: CronSpec, clock: CronClock, segment: Segment, loc
  * The first matching wall-clock time from `from` on, both as milliseconds of a calendar without zone; null past
  * LAST_YEAR.
  */
-export function nextLocal(spec: CronSpec, from: number): number | null {
+function nextLocal(spec: CronSpec, from: number): number | null {
   const date = new Date(Math.max(from, 0));
   let day = date.getUTCDate();
   let month = date.getUTCMonth() + 1;

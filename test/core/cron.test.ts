@@ -65,6 +65,23 @@ describe("around a change of the clock", () => {
     expect(fires.map((at) => new Date(at).toISOString().slice(8, 16))).toEqual(expected);
   });
 
+  it("meets the second pass of a yearly time before it looks at the next year", () => {
+    const both = clock("America/New_York", { overlap: "BOTH" });
+    const [first, second] = [Date.parse("2027-11-07T05:30Z"), Date.parse("2027-11-07T06:30Z")];
+    const yearly = parseCron("30 1 7 11 *", { dialect: "UNIX" });
+    const only2027 = parseCron("0 30 1 7 11 ? 2027", { dialect: "QUARTZ" });
+    for (const spec of [yearly, only2027]) expect(nextCron(spec, both, first)).toBe(second);
+    expect(nextCron(yearly, both, second)).toBe(Date.parse("2028-11-07T06:30Z"));
+    expect(nextCron(only2027, both, second)).toBeNull();
+  });
+
+  it("finds a time in a gap that is years away", () => {
+    const spec = parseCron("0 30 2 12 3 ? 2034", { dialect: "QUARTZ" });
+    expect(nextCron(spec, clock("America/New_York"), Date.UTC(2027, 0, 1))).toBe(
+      Date.parse("2034-03-12T07:00Z"),
+    );
+  });
+
   it("fires 30 1 once even when asked within the repeated hour", () => {
     const spec = parseCron("30 1 * * *", { dialect: "UNIX" });
     const again = nextCron(spec, clock("America/New_York"), Date.parse("2027-11-07T06:10Z"));

@@ -231,6 +231,11 @@ describe("a due trigger", () => {
     });
   });
 
+  it("still fires when it is late by exactly the threshold, under SKIP", () => {
+    const decision = decideFire(hourly, T0, T0 + MINUTE, misfire("SKIP"));
+    expect(decision).toMatchObject({ fires: [{ scheduledAt: T0, outcome: "LATE" }], skipped: null });
+  });
+
   it("keeps a time that is still within the threshold, under SKIP", () => {
     const decision = decideFire(hourly, at("10:00"), at("12:00:30"), misfire("SKIP"));
     expect(decision.skipped).toEqual({ from: at("10:00"), to: at("11:00"), count: 2, exact: true });
@@ -288,6 +293,26 @@ describe("a due trigger", () => {
     const decision = decideFire(january, T0, now, misfire("FIRE_ONCE"));
     expect(decision.fires).toEqual([{ scheduledAt: Date.UTC(2027, 0, 31, 23, 59), outcome: "MISFIRED" }]);
     expect(decision.nextAt).toBe(Date.UTC(2028, 0, 1));
+  });
+
+  it("makes up for the latest missed times, however many there were before", () => {
+    const busy = fc.constantFrom("*/5 * * * * *", "7,23,24 * * * * *", "* * * * *");
+    const lateMs = fc.integer({ min: 24 * HOUR, max: 900 * 24 * HOUR });
+    fc.assert(
+      fc.property(busy, lateMs, fc.integer({ min: 1, max: 9 }), (expression, down, limit) => {
+        const trigger = def(cron(expression));
+        const now = T0 + down;
+        const recent = nextFires(trigger, now - 10 * MINUTE, 200).filter((time) => time <= now);
+        const decision = decideFire(trigger, T0, now, misfire("FIRE_ALL", limit));
+        expect(decision.fires.map(({ scheduledAt }) => scheduledAt)).toEqual(recent.slice(-limit));
+        expect(decision.skipped).toEqual({
+          from: T0,
+          to: recent.at(-1 - limit),
+          count: 1_000 - limit,
+          exact: false,
+        });
+      }),
+    );
   });
 
   it("asks the given function for the next fire, so that a memory can stand in between", () => {
