@@ -9,7 +9,7 @@ import { badInput, type Rejection } from "./rejection.ts";
 export type Dialect = "UNIX" | "QUARTZ";
 
 /** At least one number, ascending. */
-export type Numbers = readonly [number, ...number[]];
+type Numbers = readonly [number, ...number[]];
 
 /** A parsed expression: plain data, the same for every time zone. Weekdays count from 0 = Sunday. */
 export interface CronSpec {
@@ -28,14 +28,14 @@ export interface CronSpec {
 }
 
 /** `15W`, `L`, `L-3`, `LW`: that day, or so many days before the last one, or the weekday nearest to it. */
-export interface MovingDate {
+interface MovingDate {
   day: number;
   fromEnd: boolean;
   nearestWeekday: boolean;
 }
 
 /** `6#3`, `6L`: the n-th or last such weekday of the month. */
-export interface MovingWeekday {
+interface MovingWeekday {
   weekday: number;
   nth: number | "last";
 }
