@@ -291,7 +291,6 @@ CREATE TABLE "escapement"."trigger" (
 	"schedule" jsonb NOT NULL,
 	"start_at" timestamp (3) with time zone,
 	"end_at" timestamp (3) with time zone,
-	"anchor_at" timestamp (3) with time zone DEFAULT escapement.clock() NOT NULL,
 	"misfire" jsonb NOT NULL,
 	"priority" smallint,
 	"input" text,

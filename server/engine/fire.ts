@@ -4,35 +4,31 @@
  * runs; the occurrence's key is the second barrier against firing twice.
  */
 import { LIMITS } from "../config.ts";
-import {
-  decideFire,
-  type FireDecision,
-  type Misfire,
-  memoKey,
-  nextFire,
-  type Schedule,
-  type TriggerDef,
-} from "../core/trigger.ts";
+import { decideFire, type FireDecision, memoKey, nextFire } from "../core/trigger.ts";
 import type { JobVersion } from "../store/catalog.ts";
+import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, runChange } from "./context.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
 
-interface DueTrigger {
-  id: number;
-  namespaceId: number;
-  name: string;
-  schedule: Schedule;
-  startAt: number | null;
-  endAt: number | null;
-  anchorAt: number;
-  misfire: Misfire;
-  priority: number | null;
-  input: string | null;
-  firedCount: number;
-  dueAt: number;
-  version: number;
+interface DueTrigger
+  extends Pick<
+    Trigger,
+    | "id"
+    | "namespaceId"
+    | "schedule"
+    | "startAt"
+    | "endAt"
+    | "misfire"
+    | "priority"
+    | "input"
+    | "firedCount"
+    | "firesLeft"
+    | "version"
+    | "createdAt"
+  > {
+  dueAt: Date;
   versionId: number;
-  now: number;
+  now: Date;
 }
 
 interface Decided {
@@ -79,11 +75,9 @@ export function createFire(context: EngineContext) {
 
 async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
   return await sql<DueTrigger[]>`
-    select t.id, t.namespace_id as "namespaceId", t.name, t.schedule, t.misfire, t.priority, t.input,
-      extract(epoch from t.start_at)::float8 * 1000 as "startAt", extract(epoch from t.end_at)::float8 * 1000 as "endAt",
-      extract(epoch from t.anchor_at)::float8 * 1000 as "anchorAt", extract(epoch from t.next_at)::float8 * 1000 as "dueAt",
-      t.fired_count as "firedCount", t.version, j.version_id as "versionId",
-      extract(epoch from escapement.clock())::float8 * 1000 as now
+    select t.id, t.namespace_id as "namespaceId", t.schedule, t.misfire, t.priority, t.input, t.start_at as "startAt",
+      t.end_at as "endAt", t.created_at as "createdAt", t.next_at as "dueAt", t.fired_count as "firedCount",
+      t.fires_left as "firesLeft", t.version, j.version_id as "versionId", escapement.clock() as now
     from (
       select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()
       order by next_at limit ${LIMITS.fireBatch}
@@ -91,34 +85,14 @@ async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
 }
 
 function decide(trigger: DueTrigger, version: JobVersion, next: typeof nextFire): Decided {
-  // Milliseconds from fractions of seconds carry the noise of the conversion.
-  const ms = (value: number | null) => (value === null ? null : Math.round(value));
-  const def: TriggerDef = {
-    schedule: trigger.schedule,
-    startAt: ms(trigger.startAt),
-    endAt: ms(trigger.endAt),
-    anchorAt: Math.round(trigger.anchorAt),
-    seed: triggerSeed(trigger.namespaceId, trigger.name),
-    firedCount: trigger.firedCount,
-  };
   try {
-    const decision = decideFire(
-      def,
-      Math.round(trigger.dueAt),
-      Math.round(trigger.now),
-      trigger.misfire,
-      next,
-    );
+    const { dueAt, now, misfire } = trigger;
+    const decision = decideFire(definitionOf(trigger), dueAt.getTime(), now.getTime(), misfire, next);
     return { trigger, version, decision, fault: null };
   } catch (error) {
     const fault = `the next fire time could not be computed: ${error instanceof Error ? error.message : error}`;
     return { trigger, version, decision: { fires: [], skipped: null, nextAt: null }, fault };
   }
-}
-
-/** What H hashes: names do not change, so it is stable for the trigger's life. */
-export function triggerSeed(namespaceId: number, name: string): string {
-  return `${namespaceId}/${name}`;
 }
 
 function nextStateOf({ trigger, decision, fault }: Decided): string {
@@ -143,7 +117,7 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
     item as (
       select * from unnest(
         ${all(({ trigger }) => trigger.id)}::int[], ${all(({ trigger }) => trigger.version)}::int[],
-        ${all(({ trigger }) => trigger.dueAt)}::float8[], ${all(({ decision }) => decision.nextAt)}::float8[],
+        ${all(({ trigger }) => trigger.dueAt.getTime())}::float8[], ${all(({ decision }) => decision.nextAt)}::float8[],
         ${all(nextStateOf)}::text[], ${all(({ fault }) => fault)}::text[],
         ${all(({ decision }) => decision.fires.length)}::int[],
         ${all(({ decision }) => decision.fires.at(-1)?.scheduledAt ?? null)}::float8[]

@@ -114,8 +114,6 @@ export const trigger = escapement.table(
     schedule: jsonb().notNull(),
     startAt: instant(),
     endAt: instant(),
-    /** When the schedule was set: where a fixed rate's grid begins without a start. */
-    anchorAt: instant().notNull().default(sql`escapement.clock()`),
     /** core/trigger's Misfire. */
     misfire: jsonb().notNull(),
     priority: smallint(),

@@ -1,0 +1,98 @@
+/** An engine over a database of the test's own, without HTTP: for tests of the arrows themselves. */
+import { LIMITS, RHYTHM } from "../../server/config.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "../../server/core/retry.ts";
+import { createEngine } from "../../server/engine/arrows.ts";
+import { type EngineContext, newServerId } from "../../server/engine/context.ts";
+import { elect } from "../../server/engine/elect.ts";
+import type { ClaimedLease, Engine } from "../../server/engine/engine.ts";
+import type { LeaderGuard } from "../../server/engine/leave.ts";
+import { ensurePartitions } from "../../server/engine/prune.ts";
+import { createCatalog } from "../../server/store/catalog.ts";
+import { type Change, openChannel } from "../../server/store/channel.ts";
+import { connect } from "../../server/store/connection.ts";
+import { createTestDatabase } from "./database.ts";
+
+export interface TestEngine {
+  context: EngineContext;
+  engine: Engine;
+  sql: EngineContext["sql"];
+  /** Every change published, in order. */
+  changes: Change[];
+  /** Claims for the executor that every test engine has. */
+  claim(max?: number, requestId?: string): Promise<ClaimedLease[]>;
+  /** The state of a run, or null when it is nowhere. */
+  stateOf(runId: string): Promise<string | null>;
+  /** Leads and gives what a leader's statement carries. */
+  lead(): Promise<LeaderGuard>;
+  close(): Promise<void>;
+}
+
+/** Opens another engine on the same database when `url` is given. */
+export async function openTestEngine(url?: string): Promise<TestEngine & { url: string }> {
+  const test = url === undefined ? await createTestDatabase() : null;
+  const databaseUrl = url ?? test?.url ?? "";
+  const database = connect(databaseUrl, { poolSize: 8, deadlineMs: RHYTHM.queryDeadlineMs });
+  const serverId = newServerId();
+  const channel = await openChannel({ database, databaseUrl, serverId, onError: () => {} });
+  const catalog = createCatalog(database.sql);
+  const { sql, heartbeatSql } = database;
+  const context: EngineContext = { sql, heartbeatSql, catalog, channel, serverId, random: () => 0.5 };
+  const changes: Change[] = [];
+  channel.on("changes", (batch) => changes.push(...batch));
+  if (test) {
+    await ensurePartitions(context);
+    await sql`insert into escapement.executor (namespace_id, name, groups) values (1, 'tester', '{default}')`;
+  }
+  await catalog.refreshQueues();
+  const engine = createEngine(context);
+  return {
+    url: databaseUrl,
+    context,
+    engine,
+    sql,
+    changes,
+    claim: (max = 1, requestId) =>
+      engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max, requestId }),
+    async stateOf(runId) {
+      const [row] = await sql<{ state: string }[]>`select state from escapement.run where id = ${runId}`;
+      return row?.state ?? null;
+    },
+    async lead() {
+      const epoch = await elect(context);
+      if (epoch === null) throw new Error("another server leads");
+      return { epoch, holder: serverId, ttlMs: RHYTHM.leaderTtlMs };
+    },
+    async close() {
+      await channel.close();
+      await database.close();
+      await test?.drop();
+    },
+  };
+}
+
+/** Adds a job; its type is its name unless said otherwise. */
+export async function addJob(
+  { sql, context }: Pick<TestEngine, "sql" | "context">,
+  name: string,
+  options: { retry?: RetryPolicy; timeoutMs?: number; priority?: number; type?: string } = {},
+): Promise<void> {
+  await sql`
+    with made_queue as (
+      insert into escapement.queue (namespace_id, "group", type) values (1, 'default', ${options.type ?? name})
+      on conflict (namespace_id, "group", type) do update set type = excluded.type returning id
+    ),
+    made_job as (insert into escapement.job (namespace_id, name) values (1, ${name}) returning id),
+    made_version as (
+      insert into escapement.job_version (job_id, version, queue_id, priority, retry, timeout_ms, start_deadline_ms)
+      select j.id, 1, q.id, ${options.priority ?? 5}, ${sql.json((options.retry ?? DEFAULT_RETRY) as never)},
+        ${options.timeoutMs ?? 300_000}, 900000
+      from made_job j, made_queue q returning id
+    )
+    select id from made_version`;
+  await sql`
+    update escapement.job j set version_id = v.id from escapement.job_version v where v.job_id = j.id and j.version_id is null`;
+  await context.catalog.refreshQueues();
+}
+
+/** How many items one coalesced statement takes. */
+export const LANE_ITEMS = LIMITS.laneItems;
