@@ -8,7 +8,7 @@ import Type, { type Static } from "typebox";
 const closed = { additionalProperties: false } as const;
 
 /** An executor's, group's or type's name as PROTOCOL.md "Names" allows it. */
-const Name = Type.String({ minLength: 1, maxLength: 200 });
+const Name = Type.String({ minLength: 1, maxLength: 128 });
 const LeaseId = Type.String({ minLength: 1, maxLength: 100 });
 const RunId = Type.String({ minLength: 1, maxLength: 40 });
 const Json = Type.Unknown();
@@ -35,7 +35,10 @@ export const ClaimRequest = Type.Object(
 );
 export type ClaimRequest = Static<typeof ClaimRequest>;
 
-/** A run lent to one executor. `id` is the secret that every later call about it carries. */
+/**
+ * A run lent to one executor. `id` is the secret that every later call about it carries. Written in this order,
+ * inputs last, so that a shell finds the members with sed and no input can look like one of them.
+ */
 export const Lease = Type.Object({
   id: LeaseId,
   run: RunId,
@@ -43,8 +46,6 @@ export const Lease = Type.Object({
   job: Type.String(),
   type: Type.String(),
   group: Type.String(),
-  input: Type.Optional(Json),
-  inputBase64: Type.Optional(Type.String()),
   scheduledAt: Type.String({ format: "date-time" }),
   leaseSeconds: Seconds,
   timeoutSeconds: Type.Union([Seconds, Type.Null()]),
@@ -52,6 +53,8 @@ export const Lease = Type.Object({
   parent: Type.Optional(RunId),
   traceparent: Type.Optional(Type.String()),
   fence: Type.Integer(),
+  input: Type.Optional(Json),
+  inputBase64: Type.Optional(Type.String()),
 });
 export type Lease = Static<typeof Lease>;
 
