@@ -26,18 +26,24 @@ const ORPHAN_MS = 2_000;
 
 const { env } = process;
 
-function main(): void {
+let stopping: Promise<unknown> | undefined;
+
+async function main(): Promise<void> {
   const workers = listOf(env.ESCAPEMENT_NAMESPACES ?? "default,demo").map(workerOf);
-  for (const worker of workers) {
-    worker.start().catch((error: unknown) => {
-      if (stopping === undefined) say(error instanceof Error ? error.message : String(error));
-      process.exitCode = 1;
-    });
+  stopWithSignalsAndParent(workers);
+  const started = await Promise.allSettled(workers.map((worker) => worker.start()));
+  if (stopping !== undefined) return;
+  for (const start of started) {
+    if (start.status === "rejected") say(start.reason instanceof Error ? start.reason.message : start.reason);
   }
-  let stopping: Promise<unknown> | undefined;
-  const stop = (drainSeconds: number) => {
+  if (started.every((start) => start.status === "rejected")) process.exit(1);
+}
+
+function stopWithSignalsAndParent(workers: Worker[]): void {
+  const stop = async (drainSeconds: number) => {
     stopping = Promise.all(workers.map((worker) => worker.stop({ drainSeconds })));
-    return stopping.then(() => process.exit());
+    await stopping;
+    process.exit();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
@@ -91,4 +97,4 @@ function say(line: string): void {
   process.stderr.write(`worker: ${line}\n`);
 }
 
-main();
+await main();

@@ -29,6 +29,8 @@ import type {
 const ANSWER_MS = 15_000;
 /** What a long poll gets on top of the time that it asked to wait. */
 const POLL_SLACK_MS = 10_000;
+/** A large file has to reach the disk before the server may answer. */
+const FILE_MS = 120_000;
 
 /** The server answered, and the answer was no. `code` is stable (PROTOCOL.md "Errors"). */
 export class ProtocolError extends Error {
@@ -131,7 +133,7 @@ export class Client {
 
   putFile(lease: string, name: string, data: Body, options?: CallOptions): Promise<void> {
     const path = `${leasePath(lease, "files")}/${encodeURIComponent(name)}`;
-    return this.#call("PUT", path, data, "application/octet-stream", options);
+    return this.#call("PUT", path, data, "application/octet-stream", options, FILE_MS);
   }
 
   startChildRuns(lease: string, request: ChildRunsRequest, options?: CallOptions): Promise<ChildRunsAnswer> {

@@ -5,4 +5,6 @@ export { Cancelled, DoNotRetry, LeaseLost, RetryAfter, Stopped, TimedOut, Worker
 export { describeEvent, type WorkerEvent } from "./events.ts";
 export type { LogLevel } from "./log.ts";
 export type * from "./protocol.ts";
+export { type HttpOptions, http } from "./tasks/http.ts";
+export { type ShellOptions, shell } from "./tasks/shell.ts";
 export { createWorker, type StopOptions, type Worker, type WorkerOptions } from "./worker.ts";
