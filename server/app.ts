@@ -1,0 +1,119 @@
+/** One server: everything between the configuration and the port, put together and taken apart in order. */
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { type Config, RHYTHM } from "./config.ts";
+import { createEngine } from "./engine/arrows.ts";
+import { type EngineContext, newServerId } from "./engine/context.ts";
+import type { Engine } from "./engine/engine.ts";
+import { ensurePartitions } from "./engine/prune.ts";
+import { createGraphql } from "./graphql/server.ts";
+import { createHttp } from "./http.ts";
+import { createJanitor } from "./loops/janitor.ts";
+import { createLeader, type Leader } from "./loops/leader.ts";
+import type { Loop } from "./loops/loop.ts";
+import { createReaper } from "./loops/reaper.ts";
+import { createTicker } from "./loops/ticker.ts";
+import { type Catalog, createCatalog } from "./store/catalog.ts";
+import { type Channel, openChannel } from "./store/channel.ts";
+import { connect, type Database } from "./store/connection.ts";
+import { createOutputs } from "./store/outputs.ts";
+import { createTokens, type Tokens } from "./store/tokens.ts";
+
+export interface App {
+  /** Where it listens, such as `http://127.0.0.1:4400`. */
+  url: string;
+  database: Database;
+  catalog: Catalog;
+  channel: Channel;
+  engine: Engine;
+  tokens: Tokens;
+  /** For those who wait for a step instead of sleeping. */
+  loops: { leader: Leader; ticker: Loop; reaper: Loop; janitor: Loop };
+  /** Ends the loops, answers what is parked and open, gives up the leadership and closes the connections. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  config: Config;
+  /** A migrated database. */
+  databaseUrl: string;
+  log: Logger;
+}
+
+/** Starts a server; it answers when this resolves. Throws when the port is taken or the database out of reach. */
+export async function startApp({ config, databaseUrl, log }: AppOptions): Promise<App> {
+  const database = connect(databaseUrl, { poolSize: config.poolSize, deadlineMs: RHYTHM.queryDeadlineMs });
+  const serverId = newServerId();
+  const onError = (where: string) => (error: unknown) => log.warn({ err: error }, `${where}: will try again`);
+  const channel = await openChannel({ database, databaseUrl, serverId, onError: onError("notifications") });
+  const catalog = createCatalog(database.sql);
+  channel.on("resync", () => catalog.forget());
+  channel.on("changes", (changes) => {
+    if (!changes.some((change) => change.kind === "job")) return;
+    catalog.forget();
+    void catalog.refreshQueues().catch(onError("queues"));
+  });
+  const { sql, heartbeatSql } = database;
+  const context: EngineContext = { sql, heartbeatSql, catalog, channel, serverId, random: Math.random };
+  const engine = createEngine(context);
+  const tokens = createTokens(database, config);
+  const outputs = createOutputs(config.dataDir, channel);
+
+  const leader = createLeader(
+    context,
+    (epoch) => {
+      log.info({ epoch }, "this server leads");
+      ticker.wake();
+      reaper.wake();
+      janitor.wake();
+    },
+    onError("election"),
+  );
+  const ticker = createTicker(context, leader, onError("ticker"));
+  const reaper = createReaper(context, leader, onError("reaper"));
+  const janitor = createJanitor(
+    context,
+    leader,
+    { removeOutputsBefore: (runId) => outputs.removeBefore(runId) },
+    onError("janitor"),
+  );
+  channel.on("due", () => ticker.wake());
+
+  await ensurePartitions(context);
+  await catalog.refreshQueues();
+  const graphql = createGraphql({ database, catalog, channel, engine, outputs, tokens, config, log });
+  const http = await createHttp({
+    database,
+    catalog,
+    channel,
+    engine,
+    outputs,
+    tokens,
+    config,
+    log,
+    graphql,
+  });
+  await http.listen({ host: config.host, port: config.port });
+  const address = http.server.address() as AddressInfo;
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  const loops = { leader, ticker, reaper, janitor };
+  for (const loop of Object.values(loops)) loop.start();
+
+  return {
+    url: `http://${host}:${address.port}`,
+    database,
+    catalog,
+    channel,
+    engine,
+    tokens,
+    loops,
+    async close() {
+      await Promise.all([ticker.stop(), reaper.stop(), janitor.stop()]);
+      await leader.stop().catch(onError("resigning"));
+      await graphql.close();
+      await http.close();
+      await channel.close();
+      await database.close();
+    },
+  };
+}

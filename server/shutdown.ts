@@ -1,0 +1,42 @@
+/** How the program ends: a signal drains, a second one ends at once, and nothing takes longer than ten seconds. */
+
+/** SIGTERM to exit; orchestrators send SIGKILL after ten by default. */
+const DRAIN_MS = 9_500;
+const PARENT_LOOK_MS = 1_000;
+
+export interface Ending {
+  /** Takes everything down, in order. */
+  close: () => Promise<void>;
+  /** The last resort: ends child processes without asking. Synchronous. */
+  kill: () => void;
+  say: (line: string) => void;
+  /** Started by npm, which does not hand on SIGTERM: its end is ours. */
+  underNpm: boolean;
+}
+
+/** Waits for the reason to end, ends, and exits the process. */
+export async function endOnSignal(ending: Ending): Promise<never> {
+  const parent = process.ppid;
+  const reason = await new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+      process.once(signal, () => resolve(signal));
+    if (!ending.underNpm) return;
+    setInterval(() => {
+      if (process.ppid !== parent) resolve("npm has ended");
+    }, PARENT_LOOK_MS).unref();
+  });
+  ending.say(`Stopping (${reason}); once more to stop at once`);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      ending.kill();
+      process.exit(130);
+    });
+  }
+  setTimeout(() => {
+    ending.say("Some requests did not end in time; stopping anyway");
+    ending.kill();
+    process.exit(1);
+  }, DRAIN_MS).unref();
+  await ending.close();
+  process.exit(0);
+}
