@@ -1,0 +1,111 @@
+/** Guards that are not timings: the hot statements use their indexes whatever the table sizes, and heartbeats stay HOT. */
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEngine } from "../../server/engine/arrows.ts";
+import type { EngineContext } from "../../server/engine/context.ts";
+import { createFire } from "../../server/engine/fire.ts";
+import { releaseDue } from "../../server/engine/release.ts";
+import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
+
+let t: TestEngine & { url: string };
+/** The statements sent since the last call, as PostgreSQL got them. */
+let sent: string[] = [];
+let watched: postgres.Sql;
+let context: EngineContext;
+let supportsGenericPlan = false;
+
+beforeAll(async () => {
+  t = await openTestEngine();
+  await addJob(t, "plain");
+  watched = postgres(t.url, { max: 1, onnotice: () => {}, debug: (_, text) => sent.push(text) });
+  context = { ...t.context, sql: watched, heartbeatSql: watched };
+  const [row] = await t.sql<{ n: number }[]>`select current_setting('server_version_num')::int as n`;
+  supportsGenericPlan = (row?.n ?? 0) >= 160_000;
+  await t.sql`
+    insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, ready_at)
+    select n, 1, 1, 1, 1, n % 10, escapement.clock(), escapement.clock() from generate_series(1, 50000) n`;
+  await t.sql`
+    insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, wake_at, wake_kind)
+    select n, 1, 1, 1, 1, 5, escapement.clock(), escapement.clock() + interval '1 day', 'TIME' from generate_series(60000, 90000) n`;
+  await t.sql`
+    insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
+    select 1, 1, 't' || n, '{"kind": "fixedRate", "everyMs": 1000}', '{"policy": "SKIP", "thresholdMs": 60000, "limit": 1}',
+      'NORMAL', escapement.clock() + interval '1 day' from generate_series(1, 20000) n`;
+  await t.sql`vacuum analyze escapement.ready, escapement.waiting, escapement.trigger`;
+});
+afterAll(async () => {
+  await watched.end();
+  await t.close();
+});
+
+async function planOf(work: () => Promise<unknown>, part: string): Promise<string> {
+  sent = [];
+  await work();
+  const statement = sent.find((text) => text.includes(part));
+  expect(statement, `a statement with "${part}"`).toBeDefined();
+  const rows = await t.sql.unsafe(`explain (generic_plan) ${statement}`);
+  return rows.map((row) => row["QUERY PLAN"]).join("\n");
+}
+
+test("the claim reads its index and walks no table, under a generic plan too", async ({ skip }) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const engine = createEngine(context);
+  const poll = { namespaceId: 1, executorId: 1, groups: ["default"], max: 10 };
+  const plan = await planOf(() => engine.claim(poll), "for update skip locked");
+  expect(plan).toContain("ready_claim");
+  expect(plan).not.toContain("Seq Scan on ready");
+});
+
+test("the due queries of the ticker read their indexes", async ({ skip }) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const guard = await t.lead();
+  const due = await planOf(() => createFire(context)(guard), "order by next_at limit");
+  expect(due).toContain("trigger_due");
+  const waiting = await planOf(() => releaseDue(context), "order by wake_at limit");
+  expect(waiting).toContain("waiting_wake");
+  expect(waiting).not.toContain("Seq Scan on waiting");
+});
+
+test("a batch of any size is a fixed number of statements", async () => {
+  const engine = createEngine(context);
+  const item = { namespace: "default", job: "plain" };
+  await engine.start([item]);
+  const statements = async (n: number) => {
+    sent = [];
+    await engine.start(Array.from({ length: n }, () => item));
+    const leases = await engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max: n });
+    await engine.settle(leases.map((lease) => ({ leaseId: lease.leaseId, outcome: "succeeded" as const })));
+    return sent.length;
+  };
+  const one = await statements(1);
+  expect(await statements(500)).toBe(one);
+  expect(one).toBeLessThanOrEqual(4);
+});
+
+test("requests that arrive together share their statements", async () => {
+  const engine = createEngine(context);
+  await engine.start([{ namespace: "default", job: "plain" }]);
+  sent = [];
+  await Promise.all(
+    Array.from({ length: 200 }, () => engine.start([{ namespace: "default", job: "plain" }])),
+  );
+  expect(sent.length).toBeLessThanOrEqual(3);
+});
+
+test("heartbeats touch no index", async () => {
+  const leases = await t.claim(200);
+  await t.sql`vacuum escapement.lease`;
+  const counters = async () => {
+    const [row] = await t.sql<{ updates: number; hot: number }[]>`
+      select n_tup_upd::int as updates, n_tup_hot_upd::int as hot from pg_stat_all_tables
+      where schemaname = 'escapement' and relname = 'lease'`;
+    return row ?? { updates: 0, hot: 0 };
+  };
+  const before = await counters();
+  for (let beat = 0; beat < 5; beat++) {
+    await t.engine.renew(leases.map((lease) => ({ leaseId: lease.leaseId, progress: beat / 5 })));
+  }
+  await expect.poll(async () => (await counters()).updates - before.updates, { timeout: 10_000 }).toBe(1_000);
+  const after = await counters();
+  expect((after.hot - before.hot) / 1_000).toBeGreaterThan(0.95);
+});
