@@ -92,15 +92,15 @@ export function CreateTriggerDialog({ job, close }: CreateTriggerDialogProps) {
         {form.kind === "cron" && (
           <>
             <TextField
-              label="Time zone"
-              hint={HERE === "UTC" ? undefined : `Here it is ${HERE}.`}
-              {...field("timeZone")}
-            />
-            <TextField
               label="Cron expression"
               hint={expression === "" ? undefined : cronInWords(expression, "UNIX")}
               className="font-mono"
               {...field("expression")}
+            />
+            <TextField
+              label="Time zone"
+              hint={HERE === "UTC" ? undefined : `Here it is ${HERE}.`}
+              {...field("timeZone")}
             />
           </>
         )}

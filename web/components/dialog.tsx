@@ -45,7 +45,7 @@ export function Dialog(props: DialogProps) {
                 )}
               </div>
               <Radix.Close asChild>
-                <Button look="bare" icon aria-label="Close">
+                <Button look="bare" icon aria-label="Close this dialog">
                   <X className="size-4" />
                 </Button>
               </Radix.Close>
@@ -60,7 +60,7 @@ export function Dialog(props: DialogProps) {
             </div>
             <div className="flex justify-end gap-2 border-t border-line px-5 py-3">
               <Radix.Close asChild>
-                <Button>Leave it</Button>
+                <Button>Close</Button>
               </Radix.Close>
               <Button look={props.look ?? "primary"} type="submit" disabled={props.busy || props.disabled}>
                 {props.busy ? "One moment…" : props.verb}

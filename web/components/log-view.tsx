@@ -6,8 +6,8 @@ import { toast } from "sonner";
 import { useClient } from "urql";
 import { saveText } from "../graphql/download.ts";
 import { readLog, useLog } from "../graphql/log-tail.ts";
-import { type LogLine, splitMatches, visibleLines } from "../model/log.ts";
-import { formatCount } from "../model/time.ts";
+import { type LogLevel, type LogLine, splitMatches, visibleLines } from "../model/log.ts";
+import { formatCount, fullTime, preciseTime } from "../model/time.ts";
 import { Button } from "./button.tsx";
 
 const LINE_PX = 20;
@@ -28,7 +28,9 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
   const [search, setSearch] = useState("");
   const [wrap, setWrap] = useState(true);
   const [follow, setFollow] = useState(true);
-  const lines = useMemo(() => visibleLines(log, search), [log, search]);
+  const [level, setLevel] = useState<LogLevel>("plain");
+  const lines = useMemo(() => visibleLines(log, { search, level }), [log, search, level]);
+  const filtered = search !== "" || level !== "plain";
 
   const download = (): void => {
     const pieces: string[] = [];
@@ -42,7 +44,7 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
     <div>
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
         {children}
-        <label className="relative min-w-32 flex-1">
+        <label className="relative min-w-24 flex-1">
           <span className="sr-only">Search the log</span>
           <Search aria-hidden className="absolute top-2 left-2 size-4 text-muted" />
           <input
@@ -53,7 +55,19 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
             className="h-8 w-full rounded-md border border-line bg-ground pr-2 pl-8 text-[13px]"
           />
         </label>
-        {search !== "" && (
+        <select
+          aria-label="Level"
+          value={level}
+          onChange={(event) => setLevel(LEVELS.find((each) => each === event.target.value) ?? "plain")}
+          className="h-8 rounded-md border border-line bg-panel px-2 text-[13px]"
+        >
+          {LEVELS.map((each) => (
+            <option key={each} value={each}>
+              {LEVEL_WORDS[each]}
+            </option>
+          ))}
+        </select>
+        {filtered && (
           <span className="text-xs text-muted tabular-nums">{formatCount(lines.length)} lines</span>
         )}
         <Toggle on={follow} label="Follow the end" set={setFollow}>
@@ -78,11 +92,7 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
       )}
       {lines.length === 0 ? (
         <p className="px-4 py-8 text-center text-muted">
-          {search !== ""
-            ? "No line contains that."
-            : ended || !live
-              ? "Nothing was logged."
-              : "Nothing logged so far."}
+          {filtered ? "No line fits." : ended || !live ? "Nothing was logged." : "Nothing logged so far."}
         </p>
       ) : (
         <Lines
@@ -151,7 +161,7 @@ function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
       role="log"
       aria-live="off"
       onScroll={onScroll}
-      className="h-96 overflow-auto bg-sunken py-2 font-mono text-xs"
+      className="max-h-[26rem] overflow-auto bg-sunken py-2 font-mono text-xs"
     >
       <div className="relative min-w-full" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => {
@@ -165,9 +175,18 @@ function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
               className={`absolute top-0 left-0 flex leading-5 ${wrap ? "w-full" : "min-w-full"} ${LEVEL[line.level]}`}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <span aria-hidden className="w-14 shrink-0 pr-3 text-right text-muted/70 select-none">
+              <span aria-hidden className="w-12 shrink-0 pr-3 text-right text-muted/70 select-none">
                 {line.number}
               </span>
+              {line.at !== null && (
+                <time
+                  dateTime={line.at}
+                  title={fullTime(line.at)}
+                  className="w-26 shrink-0 text-muted select-none max-sm:hidden"
+                >
+                  {preciseTime(line.at)}
+                </time>
+              )}
               <span
                 className={wrap ? "min-w-0 pr-4 wrap-anywhere whitespace-pre-wrap" : "pr-4 whitespace-pre"}
               >
@@ -184,6 +203,8 @@ function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
   );
 }
 
+const LEVELS: readonly LogLevel[] = ["plain", "warning", "error"];
+const LEVEL_WORDS = { plain: "All lines", warning: "Warnings and errors", error: "Errors" };
 const LEVEL = { plain: "", error: "tone-bad bg-bad/8", warning: "tone-waiting bg-waiting/8" };
 
 function Matches({ text, search }: { text: string; search: string }) {

@@ -13,6 +13,16 @@ export function Ago({ at }: { at: string }) {
   );
 }
 
+/** How far ahead an instant is; `due` once it has come. */
+export function Ahead({ at }: { at: string }) {
+  const now = useNow();
+  return (
+    <time dateTime={at} title={fullTime(at)} className="whitespace-nowrap tabular-nums">
+      {Date.parse(at) <= now ? "due" : relativeTime(at, now)}
+    </time>
+  );
+}
+
 /** The clock time of an instant, and how far it is from now. */
 export function At({ at }: { at: string }) {
   const now = useNow();

@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import type { ChartColumns } from "../model/chart.ts";
 import { useTheme } from "./theme.tsx";
 
-const HEIGHT = 190;
+const HEIGHT = 180;
 
 export default function RateChart({ columns }: { columns: ChartColumns }) {
   const frame = useRef<HTMLDivElement>(null);
@@ -60,6 +60,7 @@ function optionsFor(target: HTMLElement): uPlot.Options {
     label,
     value,
     fill: colour(token),
+    stroke: colour(token),
     width: 0,
     points: { show: false },
     ...(bars === undefined ? {} : { paths: bars }),
@@ -70,26 +71,26 @@ function optionsFor(target: HTMLElement): uPlot.Options {
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
     axes: [
-      { ...axis, grid: { show: false }, values: "{HH}:{mm}" },
+      { ...axis, grid: { show: false }, values: "{HH}:{mm}", size: 28, space: 64 },
       {
         ...axis,
-        size: 44,
-        space: 36,
+        size: 40,
+        space: 32,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 5e4, 1e5, 1e6],
       },
     ],
     series: [
       { label: "Minute", value: "{HH}:{mm}" },
       // Drawn first to last: the whole stack in the colour of failures, then what succeeded over it.
-      area("bad", "Failed", (plotted, top, _, index) => {
+      area("bar-bad", "Failed", (plotted, top, _, index) => {
         const succeeded = index === null ? null : plotted.data[2]?.[index];
         return top == null ? "–" : String(top - (succeeded ?? 0));
       }),
-      area("good", "Succeeded", (_, value) => (value == null ? "–" : String(value))),
+      area("bar-good", "Succeeded", (_, value) => (value == null ? "–" : String(value))),
       {
         label: "Started",
-        stroke: colour("running"),
-        width: 2,
+        stroke: colour("bar-line"),
+        width: 1.5,
         points: { show: false },
       },
     ],

@@ -26,7 +26,7 @@ export function RunTable({ label, rows, arrived, oneJob = false }: RunTableProps
           <Th className="w-32">State</Th>
           <Th>{oneJob ? "Run" : "Job"}</Th>
           <Th from="lg">From</Th>
-          <Th from="md">Tags</Th>
+          {!oneJob && <Th from="md">Tags</Th>}
           <Th from="sm" right>
             Attempt
           </Th>
@@ -56,7 +56,7 @@ function Line({ run, oneJob, arriving }: { run: RunRow; oneJob: boolean; arrivin
             {oneJob ? run.id : run.job.name}
           </Link>
           {!oneJob && (
-            <span className="truncate font-mono text-[11px] text-muted max-sm:hidden">{run.id}</span>
+            <span className="truncate font-mono text-[11px] text-muted @max-lg:hidden">{run.id}</span>
           )}
         </div>
         <Remark run={run} />
@@ -64,14 +64,20 @@ function Line({ run, oneJob, arriving }: { run: RunRow; oneJob: boolean; arrivin
       <Td from="lg" className="max-w-40 truncate whitespace-nowrap text-muted">
         {run.trigger?.name ?? "by hand or API"}
       </Td>
-      <Td from="md" className="max-w-56">
-        <span className="flex flex-wrap gap-1">
-          {run.tags.slice(0, 3).map((tag) => (
-            <Chip key={tag}>{tag}</Chip>
-          ))}
-          {run.tags.length > 3 && <span className="text-xs text-muted">+{run.tags.length - 3}</span>}
-        </span>
-      </Td>
+      {!oneJob && (
+        <Td from="md" className="max-w-56">
+          <span className="flex items-center gap-1">
+            {run.tags.slice(0, 2).map((tag) => (
+              <Chip key={tag}>{tag}</Chip>
+            ))}
+            {run.tags.length > 2 && (
+              <span className="text-xs text-muted" title={run.tags.join(", ")}>
+                +{run.tags.length - 2}
+              </span>
+            )}
+          </span>
+        </Td>
+      )}
       <Td from="sm" right className="text-muted">
         {run.attempt === 0 ? "–" : run.attempt}
       </Td>

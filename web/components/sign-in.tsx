@@ -25,9 +25,8 @@ export function SignIn({ done }: { done: () => void }) {
           <KeyRound aria-hidden className="size-5 text-brass" /> Sign in to Escapement
         </h1>
         <p className="text-[13px] text-muted">
-          This server asks for a token. An administrator makes one with{" "}
-          <code>npx escapement tokens create</code>; the first one is the server's{" "}
-          <code>ESCAPEMENT_TOKEN</code>.
+          This server asks for a token. The first one is its <code>ESCAPEMENT_TOKEN</code>, and an
+          administrator makes more with <code>npx escapement tokens</code>.
         </p>
         <TextField
           label="Token"

@@ -1,19 +1,19 @@
-/** Tables that lose their less important columns on narrow screens. */
+/** Tables that lose their less important columns where the room is narrow, be it the screen or the panel. */
 import type { ReactNode } from "react";
 
-/** From which width a column shows: always, 640, 768 or 1024 pixels. */
+/** From which width of the table on a column shows: always, 32, 42 or 56 rem. */
 export type From = "always" | "sm" | "md" | "lg";
 
 const SHOWN: Record<From, string> = {
   always: "",
-  sm: "max-sm:hidden",
-  md: "max-md:hidden",
-  lg: "max-lg:hidden",
+  sm: "@max-lg:hidden",
+  md: "@max-2xl:hidden",
+  lg: "@max-4xl:hidden",
 };
 
 export function Table({ label, head, children }: { label: string; head: ReactNode; children: ReactNode }) {
   return (
-    <div className="overflow-x-auto">
+    <div className="@container overflow-x-auto">
       <table aria-label={label} className="w-full border-collapse text-[13px]">
         <thead>
           <tr className="border-b border-line">{head}</tr>

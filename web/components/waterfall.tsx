@@ -41,10 +41,12 @@ export function Waterfall({ run }: { run: TimedRun }) {
           </li>
         ))}
       </ul>
-      <div className="mt-1.5 ml-[5.25rem] flex justify-between gap-2 text-muted tabular-nums">
+      <div className="mt-1.5 ml-[5.25rem] flex items-center justify-between gap-2 text-muted tabular-nums">
         <span>{clockTime(new Date(timeline.fromMs).toISOString(), now)}</span>
-        <span className="max-sm:hidden">
-          <Key kind="waiting" /> <Key kind="ready" /> <Key kind="running" />
+        <span className="flex gap-3 max-sm:hidden">
+          <Key kind="waiting" />
+          <Key kind="ready" />
+          <Key kind="running" />
         </span>
         <span>+{formatSpan(timeline.toMs - timeline.fromMs)}</span>
       </div>
@@ -54,8 +56,8 @@ export function Waterfall({ run }: { run: TimedRun }) {
 
 function Key({ kind }: { kind: keyof typeof WORDS }) {
   return (
-    <span className="ml-3 inline-flex items-center gap-1.5">
-      <span className={`${TONE[kind]} filled inline-block w-4 ${PATTERN[kind]}`} />
+    <span className="inline-flex items-center gap-1.5">
+      <span className={`${TONE[kind]} filled inline-block w-4 ${PATTERN[kind]} max-h-3`} />
       {WORDS[kind]}
     </span>
   );

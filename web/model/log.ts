@@ -1,8 +1,8 @@
 /** A log as a bounded list of clean lines, fed with chunks that may end anywhere. */
 
 export type LogLevel = "error" | "warning" | "plain";
-/** `number` counts from 1 at the start of what was read. */
-export type LogLine = { number: number; text: string; level: LogLevel };
+/** `number` counts from 1 at the start of what was read; `at` is the line's instant where the server put one before it. */
+export type LogLine = { number: number; at: string | null; text: string; level: LogLevel };
 
 /** `partial` is the raw text after the last line end; `dropped` counts lines that made room for newer ones. */
 export type Log = { lines: readonly LogLine[]; partial: string; dropped: number };
@@ -46,9 +46,16 @@ export function levelOf(text: string): LogLevel {
   return ERROR.test(start) ? "error" : WARNING.test(start) ? "warning" : "plain";
 }
 
+/** What the server writes before each line: an instant and a level. */
+const STAMP = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (debug|info|warn|error) /;
+
 const line = (raw: string, number: number): LogLine => {
-  const text = cleanLine(raw);
-  return { number, text, level: levelOf(text) };
+  const clean = cleanLine(raw);
+  const [stamp = "", at = null, said = ""] = STAMP.exec(clean) ?? [];
+  const text = clean.slice(stamp.length);
+  // A worker that only forwards what a program printed calls all of it info.
+  const level = said === "error" ? "error" : said === "warn" ? "warning" : levelOf(text);
+  return { number, at, text, level };
 };
 
 /** Adds a chunk and keeps the last `limit` lines. */
@@ -61,13 +68,20 @@ export function appendLog(log: Log, chunk: string, limit = 10_000): Log {
   return { lines: over === 0 ? lines : lines.slice(over), partial, dropped: log.dropped + over };
 }
 
-/** The lines to show: all of them and the unfinished one, or those that contain `search`, whatever its case. */
-export function visibleLines(log: Log, search: string): readonly LogLine[] {
-  const unfinished =
-    cleanLine(log.partial) === "" ? [] : [line(log.partial, log.dropped + log.lines.length + 1)];
-  const all = unfinished.length === 0 ? log.lines : [...log.lines, ...unfinished];
+/** What the reader wants to see: lines that contain `search`, whatever its case, and are at least as grave as `level`. */
+export type LogFilter = { search: string; level: LogLevel };
+
+const GRAVITY: Record<LogLevel, number> = { plain: 0, warning: 1, error: 2 };
+
+/** The lines to show, the unfinished one included. */
+export function visibleLines(log: Log, { search, level }: LogFilter): readonly LogLine[] {
+  const unfinished = line(log.partial, log.dropped + log.lines.length + 1);
+  const all = unfinished.text === "" ? log.lines : [...log.lines, unfinished];
   const wanted = search.toLowerCase();
-  return wanted === "" ? all : all.filter((each) => each.text.toLowerCase().includes(wanted));
+  if (wanted === "" && level === "plain") return all;
+  return all.filter(
+    (each) => GRAVITY[each.level] >= GRAVITY[level] && each.text.toLowerCase().includes(wanted),
+  );
 }
 
 /** A piece of a line; `at` is its place in it. */

@@ -37,26 +37,12 @@ const coarse = (ms: number): string => {
   return `${Math.floor(ms / DAY)} d`;
 };
 
-/** An instant on the reader's clock: the time alone on the same day, the date before it on any other. */
-export function clockTime(at: string, nowMs: number, timeZone?: string): string {
-  const zone = timeZone === undefined ? {} : { timeZone };
-  const time = new Intl.DateTimeFormat("en-GB", { ...zone, timeStyle: "medium" });
-  const day = new Intl.DateTimeFormat("en-GB", { ...zone, day: "numeric", month: "short" });
-  const year = new Intl.DateTimeFormat("en-GB", { ...zone, year: "numeric" });
-  const date = new Date(at);
-  const now = new Date(nowMs);
-  if (year.format(date) !== year.format(now))
-    return `${day.format(date)} ${year.format(date)} ${time.format(date)}`;
-  return day.format(date) === day.format(now)
-    ? time.format(date)
-    : `${day.format(date)} ${time.format(date)}`;
-}
-
-/** An instant in full with its zone, for a tooltip. */
-export function fullTime(at: string, timeZone?: string): string {
-  const zone = timeZone === undefined ? {} : { timeZone };
-  return new Intl.DateTimeFormat("en-GB", {
-    ...zone,
+const SHAPES = {
+  time: { timeStyle: "medium" },
+  day: { day: "numeric", month: "short" },
+  year: { year: "numeric" },
+  precise: { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 },
+  full: {
     weekday: "short",
     day: "numeric",
     month: "short",
@@ -66,8 +52,39 @@ export function fullTime(at: string, timeZone?: string): string {
     second: "2-digit",
     fractionalSecondDigits: 3,
     timeZoneName: "short",
-  }).format(new Date(at));
+  },
+} satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** Formatters are slow to make, and a page of runs asks for hundreds a second. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function format(shape: keyof typeof SHAPES, at: Date, timeZone: string | undefined): string {
+  const key = `${shape} ${timeZone}`;
+  const known = formatters.get(key);
+  const formatter =
+    known ??
+    new Intl.DateTimeFormat("en-GB", { ...SHAPES[shape], ...(timeZone === undefined ? {} : { timeZone }) });
+  if (known === undefined) formatters.set(key, formatter);
+  return formatter.format(at);
 }
+
+/** An instant on the reader's clock: the time alone on the same day, the date before it on any other. */
+export function clockTime(at: string, nowMs: number, timeZone?: string): string {
+  const date = new Date(at);
+  const now = new Date(nowMs);
+  const time = format("time", date, timeZone);
+  const day = format("day", date, timeZone);
+  const year = format("year", date, timeZone);
+  if (year !== format("year", now, timeZone)) return `${day} ${year} ${time}`;
+  return day === format("day", now, timeZone) ? time : `${day} ${time}`;
+}
+
+/** The clock time of an instant to the millisecond, for a log. */
+export const preciseTime = (at: string, timeZone?: string): string =>
+  format("precise", new Date(at), timeZone);
+
+/** An instant in full with its zone, for a tooltip. */
+export const fullTime = (at: string, timeZone?: string): string => format("full", new Date(at), timeZone);
 
 const UNITS = ["year", "month", "week", "day", "hour", "minute", "second"] as const;
 const ISO =

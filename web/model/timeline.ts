@@ -26,16 +26,16 @@ export type Timeline = { fromMs: number; toMs: number; rows: TimelineRow[] };
 
 type Stretch = { kind: Segment["kind"]; tone: Tone; from: number; to: number };
 
-/** Draws the run up to now, or to its end. Between two attempts the server keeps only the last ready time, so earlier gaps count as waiting. */
+/** Draws the run up to now, or to its end; a reader's clock that is behind the server's shortens it, but never turns it round. Between two attempts the server keeps only the last ready time, so earlier gaps count as waiting. */
 export function timelineOf(run: TimedRun, nowMs: number): Timeline {
   const fromMs = Date.parse(run.createdAt);
-  const endMs = run.endedAt === null ? nowMs : Date.parse(run.endedAt);
+  const endMs = Math.max(fromMs, run.endedAt === null ? nowMs : Date.parse(run.endedAt));
   const readyMs = run.readyAt === null ? null : Date.parse(run.readyAt);
   const lines: { label: string; stretches: Stretch[] }[] = [];
   let freeMs = fromMs;
   for (const attempt of run.attempts) {
-    const startMs = Date.parse(attempt.startedAt);
-    const stopMs = attempt.endedAt === null ? nowMs : Date.parse(attempt.endedAt);
+    const startMs = Math.max(freeMs, Date.parse(attempt.startedAt));
+    const stopMs = Math.max(startMs, attempt.endedAt === null ? endMs : Date.parse(attempt.endedAt));
     lines.push({
       label: `Attempt ${attempt.number}`,
       stretches: [
@@ -49,7 +49,7 @@ export function timelineOf(run: TimedRun, nowMs: number): Timeline {
   if (!inAttempt && run.endedAt === null)
     lines.push({
       label: run.attempts.length === 0 ? "Start" : "Next",
-      stretches: beforeStart(freeMs, nowMs, readyMs),
+      stretches: beforeStart(freeMs, endMs, readyMs),
     });
   else if (run.attempts.length === 0)
     lines.push({ label: "No attempt", stretches: beforeStart(freeMs, endMs, readyMs) });

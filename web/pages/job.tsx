@@ -8,7 +8,7 @@ import { useNow } from "../components/clock.ts";
 import { CreateTriggerDialog } from "../components/create-trigger.tsx";
 import { JsonView } from "../components/json-view.tsx";
 import { LiveRuns } from "../components/live-runs.tsx";
-import { Ago, At } from "../components/moment.tsx";
+import { Ahead, At } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Facts, PageHead, Panel } from "../components/panel.tsx";
 import { RunSquares } from "../components/run-squares.tsx";
@@ -151,7 +151,7 @@ function Triggers({ job }: { job: Job }) {
                 {trigger.nextFireAt !== null && (
                   <>
                     {" "}
-                    · next <Ago at={trigger.nextFireAt} />
+                    · next <Ahead at={trigger.nextFireAt} />
                   </>
                 )}
               </p>

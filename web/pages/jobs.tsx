@@ -6,7 +6,7 @@ import { useCallback, useState } from "react";
 import { Chip } from "../components/badge.tsx";
 import { Button } from "../components/button.tsx";
 import { CreateJobDialog } from "../components/create-job.tsx";
-import { Ago } from "../components/moment.tsx";
+import { Ahead } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
@@ -122,7 +122,7 @@ function Line({ job, start }: { job: JobRow; start: ((job: string) => void) | un
           {job.name}
         </Link>
         {job.description !== null && <p className="truncate text-xs text-muted">{job.description}</p>}
-        <div className="mt-1 sm:hidden">
+        <div className="mt-1 @lg:hidden">
           <RunSquares runs={job.runs.nodes} />
         </div>
       </Td>
@@ -137,7 +137,7 @@ function Line({ job, start }: { job: JobRow; start: ((job: string) => void) | un
         )}
       </Td>
       <Td right className="text-muted">
-        {job.nextFireAt === null ? "–" : <Ago at={job.nextFireAt} />}
+        {job.nextFireAt === null ? "–" : <Ahead at={job.nextFireAt} />}
       </Td>
       {start !== undefined && (
         <Td right>

@@ -7,7 +7,7 @@ import { Badge } from "../components/badge.tsx";
 import { Button } from "../components/button.tsx";
 import { useNow } from "../components/clock.ts";
 import { CreateTriggerDialog } from "../components/create-trigger.tsx";
-import { Ago } from "../components/moment.tsx";
+import { Ago, Ahead } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
@@ -110,7 +110,9 @@ function TriggerList({ triggers, filtered }: TriggerListProps) {
       head={
         <>
           <Th>Trigger</Th>
-          <Th className="w-32">State</Th>
+          <Th from="sm" className="w-32">
+            State
+          </Th>
           <Th from="md">Next fire times</Th>
           <Th from="lg" right>
             Last fired
@@ -140,6 +142,9 @@ function Line({ trigger }: { trigger: ListedTrigger }) {
         >
           {trigger.name}
         </Link>
+        <div className="my-1 @lg:hidden">
+          <Standing trigger={trigger} />
+        </div>
         <p className="text-xs text-muted">
           {scheduleInWords(trigger.schedule, now)} · starts{" "}
           <Link to="/jobs/$name" params={{ name: trigger.job.name }} className="text-accent hover:underline">
@@ -147,23 +152,20 @@ function Line({ trigger }: { trigger: ListedTrigger }) {
           </Link>
         </p>
         {trigger.nextFireAt !== null && (
-          <p className="text-xs text-muted md:hidden">
-            next <Ago at={trigger.nextFireAt} />
+          <p className="text-xs text-muted @2xl:hidden">
+            next <Ahead at={trigger.nextFireAt} />
           </p>
         )}
       </Td>
-      <Td>
-        <Badge face={triggerFace(trigger.state)} title={trigger.reason ?? undefined} />
-        {trigger.reason !== null && (
-          <p className="mt-0.5 max-w-40 truncate text-xs text-muted">{trigger.reason}</p>
-        )}
+      <Td from="sm">
+        <Standing trigger={trigger} />
       </Td>
       <Td from="md" className="whitespace-nowrap">
         {next === undefined ? (
           <span className="text-muted">–</span>
         ) : (
           <>
-            <Ago at={next} />
+            <Ahead at={next} />
             <p className="text-xs text-muted tabular-nums">
               {later.map((fire) => clockTime(fire, now)).join(", ")}
             </p>
@@ -177,5 +179,16 @@ function Line({ trigger }: { trigger: ListedTrigger }) {
         <TriggerActions trigger={trigger} compact />
       </Td>
     </tr>
+  );
+}
+
+function Standing({ trigger }: { trigger: ListedTrigger }) {
+  return (
+    <>
+      <Badge face={triggerFace(trigger.state)} title={trigger.reason ?? undefined} />
+      {trigger.reason !== null && (
+        <p className="mt-0.5 max-w-40 truncate text-xs text-muted">{trigger.reason}</p>
+      )}
+    </>
   );
 }
