@@ -78,6 +78,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     onError("janitor"),
   );
   channel.on("due", () => ticker.wake());
+  channel.on("election", () => leader.wake());
 
   await ensurePartitions(context);
   await catalog.refreshQueues();
@@ -109,7 +110,10 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     loops,
     async close() {
       await Promise.all([ticker.stop(), reaper.stop(), janitor.stop()]);
-      await leader.stop().catch(onError("resigning"));
+      await leader
+        .stop()
+        .then(() => channel.announceElection())
+        .catch(onError("resigning"));
       await graphql.close();
       await http.close();
       await channel.close();

@@ -29,6 +29,8 @@ export interface ChannelEvents {
   ready: [number[]];
   /** Something became due earlier than a sleeping loop may know: a trigger or a delayed run. */
   due: [];
+  /** A leader has resigned: candidates need not wait for their next try. */
+  election: [];
   /** Notifications may have been lost (reconnect, overflow): re-read what you show. */
   resync: [];
 }
@@ -38,6 +40,8 @@ export interface Channel extends EventEmitter<ChannelEvents> {
   publish(changes: Change[]): void;
   publishReady(queueIds: number[]): void;
   publishDue(): void;
+  /** Call after resigning. Resolves when the other servers have been told. */
+  announceElection(): Promise<void>;
   /** How many long polls wait here: other servers notify of ready runs only while some do. */
   setParkedPolls(count: number): void;
   close(): Promise<void>;
@@ -53,6 +57,8 @@ interface Message {
   d?: 1;
   /** Too much happened: re-read. */
   x?: 1;
+  /** The sender no longer leads. */
+  l?: 1;
   /** The sender's parked polls. */
   p?: number;
   /** A round trip's number. */
@@ -180,6 +186,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     if (message.c) emitter.emit("changes", message.c.map(unpack));
     if (message.q) emitter.emit("ready", message.q);
     if (message.d) emitter.emit("due");
+    if (message.l) emitter.emit("election");
   };
 
   const listen = async (): Promise<void> => {
@@ -249,6 +256,9 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
       if (peers === 0) return;
       due = true;
       sendSoon();
+    },
+    async announceElection() {
+      await sql`select pg_notify(${NAME}, ${JSON.stringify({ s: serverId, l: 1 } satisfies Message)})`;
     },
     setParkedPolls(count: number) {
       if (parked === 0 && count > 0 && peers > 0) {
