@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import postgres from "postgres";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { isRunning } from "../../server/embedded/process.ts";
 import {
@@ -17,6 +16,7 @@ import {
   processesNaming,
   query,
   start,
+  stuckBackend,
   watchdogOf,
 } from "./folder.ts";
 
@@ -82,7 +82,7 @@ test("a server that lost its process and its watchdog is ended by the next start
   const dataDir = newFolder();
   const holder = await holdReady(dataDir);
   await leaveRow(holder.url);
-  process.kill(watchdogOf(holder.postmaster) ?? 0, "SIGKILL");
+  process.kill(watchdogOf(holder.postmaster), "SIGKILL");
   await killOutright(holder);
   expect(isRunning(holder.postmaster)).toBe(true);
 
@@ -98,7 +98,7 @@ test("after everything was killed at once, the next start recovers every committ
   const dataDir = newFolder();
   const holder = await holdReady(dataDir);
   await leaveRow(holder.url);
-  process.kill(watchdogOf(holder.postmaster) ?? 0, "SIGKILL");
+  process.kill(watchdogOf(holder.postmaster), "SIGKILL");
   process.kill(holder.postmaster, "SIGKILL");
   await killOutright(holder);
   const server = await start(dataDir);
@@ -109,15 +109,8 @@ test("after everything was killed at once, the next start recovers every committ
 test("the last process of a killed server is waited for", async () => {
   const dataDir = newFolder();
   const holder = await holdReady(dataDir);
-  const sql = postgres(holder.url, { max: 1 });
-  onTestFinished(() => sql.end({ timeout: 0 }));
-  const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-  const backend = row?.pid ?? 0;
-  process.kill(backend, "SIGSTOP"); // it cannot notice that its postmaster is gone
-  onTestFinished(() => {
-    if (isRunning(backend)) process.kill(backend, "SIGKILL");
-  });
-  process.kill(watchdogOf(holder.postmaster) ?? 0, "SIGKILL");
+  const backend = await stuckBackend(holder.url);
+  process.kill(watchdogOf(holder.postmaster), "SIGKILL");
   process.kill(holder.postmaster, "SIGKILL");
   await killOutright(holder);
 
@@ -153,14 +146,7 @@ test("a pid file whose process id belongs to somebody else by now does not block
 test("a stop does not wait for a process that is stuck", async () => {
   const dataDir = newFolder();
   const server = await start(dataDir);
-  const sql = postgres(server.url, { max: 1 });
-  onTestFinished(() => sql.end({ timeout: 0 }));
-  const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-  const backend = row?.pid ?? 0;
-  process.kill(backend, "SIGSTOP");
-  onTestFinished(() => {
-    if (isRunning(backend)) process.kill(backend, "SIGKILL");
-  });
+  await stuckBackend(server.url);
   await server.stop();
   expect(processesNaming(` -D ${dataDir}`)).toEqual([]);
 });

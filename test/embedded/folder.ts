@@ -9,6 +9,7 @@ import postgres from "postgres";
 import { expect, onTestFinished, vi } from "vitest";
 import type { EmbeddedPostgres } from "../../server/embedded/postgres.ts";
 import { startPostgres } from "../../server/embedded/postgres.ts";
+import { isRunning } from "../../server/embedded/process.ts";
 import type { HolderMessage } from "./holder.ts";
 
 const HOLDER = fileURLToPath(new URL("./holder.ts", import.meta.url));
@@ -76,8 +77,23 @@ export async function killOutright(holder: Holder): Promise<void> {
 }
 
 /** The process that ends this postmaster when its owner is gone. */
-export function watchdogOf(postmaster: number): number | undefined {
-  return processesNaming(`escapement-watchdog ${postmaster} `)[0];
+export function watchdogOf(postmaster: number): number {
+  const [pid] = processesNaming(`escapement-watchdog ${postmaster} `);
+  if (pid === undefined) throw new Error(`Nobody watches PostgreSQL ${postmaster}.`);
+  return pid;
+}
+
+/** Connects and stops the server process of that connection, which then cannot notice anything. */
+export async function stuckBackend(url: string): Promise<number> {
+  const sql = postgres(url, { max: 1 });
+  onTestFinished(() => sql.end({ timeout: 0 }));
+  const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  if (!row) throw new Error("PostgreSQL did not tell its process id.");
+  process.kill(row.pid, "SIGSTOP");
+  onTestFinished(() => {
+    if (isRunning(row.pid)) process.kill(row.pid, "SIGKILL");
+  });
+  return row.pid;
 }
 
 /** Waits until no process has the text in its command line. */

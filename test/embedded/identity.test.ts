@@ -25,21 +25,26 @@ import {
 } from "./folder.ts";
 
 const NOBODY = { uid: 65534, gid: 65534 };
+/** A user that every system has in its table, as initdb wants. */
+const USER = { uid: 1, gid: 1 };
+const canKeepCapability =
+  isRoot &&
+  works("setpriv", ["--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "true"]);
 const canUnshare = isRoot && works("unshare", ["--user", "--map-user=1000", "--map-group=1000", "true"]);
 
 describe.skipIf(!isRoot || process.platform !== "linux")("on a machine where we are root", () => {
   test("an ordinary user starts it as himself", async () => {
     const dataDir = newFolder();
-    chownSync(dataDir, NOBODY.uid, NOBODY.gid);
-    const holder = await holdReady(dataDir, NOBODY);
-    expect(userOf(holder.postmaster)).toBe(NOBODY.uid);
+    chownSync(dataDir, USER.uid, USER.gid);
+    const holder = await holdReady(dataDir, USER);
+    expect(userOf(holder.postmaster)).toBe(USER.uid);
     await leaveRow(holder.url);
     holder.process.send("stop");
     await expectNoProcessNaming(dataDir);
 
     // Root on the same folder runs it as the user to whom the data belong, so that he can start it again.
     const server = await start(dataDir);
-    expect(userOf(server.pid)).toBe(NOBODY.uid);
+    expect(userOf(server.pid)).toBe(USER.uid);
     await expectRow(server.url);
   });
 
@@ -61,9 +66,10 @@ describe.skipIf(!isRoot || process.platform !== "linux")("on a machine where we 
     expect(statSync(join(dataDir, "data")).uid).toBe(userOf(server.pid));
   });
 
-  test("a folder that only root may enter is no obstacle", async () => {
+  test.skipIf(!canKeepCapability)("a folder that only root may enter is no obstacle", async () => {
     const dataDir = join(privateFolder(), "data");
     const server = await start(dataDir);
+    expect(userOf(server.pid)).toBe(NOBODY.uid);
     await leaveRow(server.url);
     await server.stop();
     await expectRow((await start(dataDir)).url);
