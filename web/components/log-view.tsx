@@ -17,14 +17,13 @@ const END_PX = 24;
 export type LogViewProps = {
   run: string;
   attempt: number;
-  live: boolean;
   /** Stands at the left of the toolbar: the choice of attempt. */
   children?: ReactNode;
 };
 
-export function LogView({ run, attempt, live, children }: LogViewProps) {
+export function LogView({ run, attempt, children }: LogViewProps) {
   const client = useClient();
-  const { log, ended, fault } = useLog(run, attempt, live);
+  const { log, ended, fault } = useLog(run, attempt);
   const [search, setSearch] = useState("");
   const [wrap, setWrap] = useState(true);
   const [follow, setFollow] = useState(true);
@@ -34,9 +33,9 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
 
   const download = (): void => {
     const pieces: string[] = [];
-    readLog(client, run, attempt, (text) => pieces.push(text)).then(
+    readLog(client, { id: run, attempt, after: null }, (chunk) => pieces.push(chunk.text)).then(
       () => saveText(pieces, `run-${run}-attempt-${attempt}.log`),
-      (error: Error) => toast.error(`The log could not be read: ${error.message}`),
+      (error: Error) => toast.error(`The log could not be read. ${error.message}`),
     );
   };
 
@@ -92,7 +91,7 @@ export function LogView({ run, attempt, live, children }: LogViewProps) {
       )}
       {lines.length === 0 ? (
         <p className="px-4 py-8 text-center text-muted">
-          {filtered ? "No line fits." : ended || !live ? "Nothing was logged." : "Nothing logged so far."}
+          {filtered ? "No line fits." : ended ? "Nothing was logged." : "Nothing logged so far."}
         </p>
       ) : (
         <Lines

@@ -5,18 +5,13 @@ import { toast } from "sonner";
 import { useMutation } from "urql";
 import { messageOf } from "../graphql/client.ts";
 import { CancelRun, RetryRun } from "../graphql/runs.ts";
-import { canCancel, canRetry, type HoldKind, type RunState } from "../model/state.ts";
+import { canCancel, canRetry, type RunState } from "../model/state.ts";
 import { Button } from "./button.tsx";
 import { Dialog } from "./dialog.tsx";
 import { TextField } from "./field.tsx";
 import { useViewer } from "./viewer.tsx";
 
-type ActedOn = {
-  id: string;
-  state: RunState;
-  cancelRequested: boolean;
-  holds: readonly { kind: HoldKind }[];
-};
+type ActedOn = { id: string; state: RunState; cancelRequested: boolean };
 
 export function RunActions({ run }: { run: ActedOn }) {
   const { mayOperate } = useViewer();
@@ -30,9 +25,9 @@ export function RunActions({ run }: { run: ActedOn }) {
   };
   return (
     <>
-      {canRetry(run) && (
+      {canRetry(run.state) && (
         <Button onClick={tryAgain} disabled={fetching}>
-          <RotateCw className="size-3.5" /> {run.state === "WAITING" ? "Retry now" : "Retry"}
+          <RotateCw className="size-3.5" /> Retry
         </Button>
       )}
       {canCancel(run) && (

@@ -1,85 +1,88 @@
-/** A run's log in memory: the tail of the present attempt as it grows, or all of an earlier one. */
-import { useEffect, useMemo, useRef, useState } from "react";
+/** The log of one attempt in memory: what is there, and then what comes. */
+import { useEffect, useRef, useState } from "react";
 import { type Client, useClient } from "urql";
 import { appendLog, EMPTY_LOG, type Log } from "../model/log.ts";
+import { messageOf } from "./client.ts";
 import { useConnection } from "./connection.ts";
-import { useEvents, useThrottled } from "./live.ts";
-import { RunLogQuery, RunLogTail } from "./runs.ts";
+import { useThrottled } from "./live.ts";
+import { type LogChunk, RunLogQuery, RunLogTail } from "./runs.ts";
 
 const DRAW_MS = 120;
 const FROM_SERVER = { requestPolicy: "network-only" } as const;
 
+/** `ended`: no more will come. */
 export type TailedLog = { log: Log; ended: boolean; fault: string | undefined };
+const NOTHING: TailedLog = { log: EMPTY_LOG, ended: false, fault: undefined };
 
-/** Reads on until there is nothing more, and hands over every piece. Throws urql's error. */
+type Place = { id: string; attempt: number; after: string | null };
+
+/** Reads on from a place and hands over every piece, up to the present end. Throws with a message for people. */
 export async function readLog(
   client: Client,
-  id: string,
-  attempt: number,
-  take: (text: string) => void,
+  { id, attempt, after }: Place,
+  take: (chunk: LogChunk) => void,
 ): Promise<void> {
-  const next = async (after: string | null): Promise<string | null> => {
-    const { data, error } = await client.query(RunLogQuery, { id, attempt, after }, FROM_SERVER).toPromise();
-    if (error !== undefined) throw error;
-    const chunk = data?.run?.log;
-    if (!chunk || chunk.text === "" || chunk.cursor === after) return null;
-    take(chunk.text);
-    return chunk.cursor;
-  };
-  for (let after = await next(null); after !== null; ) after = await next(after);
+  for (let from = after, more = true; more; ) {
+    const answer = await client.query(RunLogQuery, { id, attempt, after: from }, FROM_SERVER).toPromise();
+    if (answer.error !== undefined) throw new Error(messageOf(answer.error));
+    const chunk: LogChunk | undefined = answer.data?.run?.log;
+    if (chunk === undefined) throw new Error("The run is gone.");
+    take(chunk);
+    from = chunk.cursor;
+    more = chunk.text !== "" && !chunk.ended;
+  }
 }
 
-/** The log of one attempt. `live` follows it over the socket; otherwise it is read once. */
-export function useLog(id: string, attempt: number, live: boolean): TailedLog {
+/** Hands over what comes after a place, attempt after attempt, until the run has ended. */
+function followLog(client: Client, { id, after }: Place, take: (chunk: LogChunk) => void): () => void {
+  const { unsubscribe } = client.subscription(RunLogTail, { id, after }).subscribe(({ data }) => {
+    if (data !== undefined) take(data.runLog);
+  });
+  return unsubscribe;
+}
+
+/** The log of one attempt as it grows; another run or attempt needs another component (a `key`). */
+export function useLog(id: string, attempt: number): TailedLog {
   const client = useClient();
-  const { epoch } = useConnection();
-  const [shown, setShown] = useState<TailedLog>({ log: EMPTY_LOG, ended: false, fault: undefined });
-  const growing = useRef<TailedLog>(shown);
-  const draw = useThrottled(() => setShown(growing.current), DRAW_MS);
-  const source = useMemo(() => ({ id, attempt, live, epoch }), [id, attempt, live, epoch]);
+  const lost = useConnection().state === "lost";
+  const [shown, setShown] = useState(NOTHING);
+  const latest = useRef(NOTHING);
+  const cursor = useRef<string | null>(null);
+  const draw = useThrottled(() => setShown(latest.current), DRAW_MS);
 
   useEffect(() => {
-    // After a lost connection the socket starts over from the first line, so the page does too.
-    growing.current = { log: EMPTY_LOG, ended: false, fault: undefined };
-    setShown(growing.current);
-    if (source.live) return;
+    // Left to itself, a broken subscription would begin again where it first began; this one goes on from its cursor.
+    if (lost || latest.current.ended) return;
+    let stop = (): void => {};
     let wanted = true;
-    const take = (text: string): void => {
+    const take = (chunk: LogChunk): void => {
       if (!wanted) return;
-      growing.current = { ...growing.current, log: appendLog(growing.current.log, text) };
+      const mine = chunk.attempt === attempt;
+      if (mine) cursor.current = chunk.cursor;
+      latest.current = {
+        log: mine ? appendLog(latest.current.log, chunk.text) : latest.current.log,
+        // A later attempt has begun: this one is over.
+        ended: chunk.ended || !mine,
+        fault: undefined,
+      };
+      if (latest.current.ended) stop();
       draw();
     };
-    readLog(client, source.id, source.attempt, take).then(
+    const place = (): Place => ({ id, attempt, after: cursor.current });
+    readLog(client, place(), take).then(
       () => {
-        growing.current = { ...growing.current, ended: true };
-        if (wanted) draw();
+        if (wanted && !latest.current.ended) stop = followLog(client, place(), take);
       },
-      (error: unknown) => {
-        growing.current = {
-          ...growing.current,
-          fault: error instanceof Error ? error.message : String(error),
-        };
-        if (wanted) draw();
+      (error: Error) => {
+        if (!wanted) return;
+        latest.current = { ...latest.current, fault: error.message };
+        draw();
       },
     );
     return () => {
       wanted = false;
+      stop();
     };
-  }, [client, source, draw]);
-
-  useEvents(
-    RunLogTail,
-    useMemo(() => ({ id: source.id }), [source]),
-    ({ runLog: chunk }) => {
-      if (chunk.attempt !== source.attempt) return;
-      growing.current = {
-        log: appendLog(growing.current.log, chunk.text),
-        ended: chunk.ended,
-        fault: undefined,
-      };
-      draw();
-    },
-    !live,
-  );
+  }, [client, id, attempt, lost, draw]);
   return shown;
 }

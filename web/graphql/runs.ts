@@ -90,6 +90,8 @@ export const RunLogQuery = graphql(`
   }
 `);
 
+export type LogChunk = ResultOf<typeof RunLogTail>["runLog"];
+
 export const RunLogTail = graphql(`
   subscription RunLogTail($id: ID!, $after: String) {
     runLog(id: $id, after: $after) { text cursor attempt ended }

@@ -120,8 +120,5 @@ export function progressRank(run: { state: RunState; attempt: number }): number 
 export const canCancel = (run: { state: RunState; cancelRequested: boolean }): boolean =>
   !hasEnded(run.state) && !run.cancelRequested;
 
-/** Whether `retryRun` can do something: a run that ended without success, or one that waits for its next try. */
-export const canRetry = (run: { state: RunState; holds: readonly { kind: HoldKind }[] }): boolean =>
-  run.state === "FAILED" ||
-  run.state === "CANCELLED" ||
-  (run.state === "WAITING" && run.holds.some((hold) => hold.kind === "RETRY"));
+/** Whether `retryRun` can do something: only for a run that ended without success. */
+export const canRetry = (state: RunState): boolean => hasEnded(state) && state !== "SUCCEEDED";

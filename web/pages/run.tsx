@@ -21,7 +21,7 @@ import { Waterfall } from "../components/waterfall.tsx";
 import { useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { type Run, RunChanged, RunQuery } from "../graphql/runs.ts";
 import { holdInWords } from "../model/holds.ts";
-import { hasEnded, runFace } from "../model/state.ts";
+import { runFace } from "../model/state.ts";
 import { formatBytes } from "../model/time.ts";
 
 const REREAD_MS = 250;
@@ -162,7 +162,7 @@ function RunLog({ run }: { run: Run }) {
     );
   return (
     <Panel title="Log">
-      <LogView run={run.id} attempt={attempt} live={attempt === last && !hasEnded(run.state)}>
+      <LogView key={attempt} run={run.id} attempt={attempt}>
         {run.attempts.length > 1 && (
           <select
             aria-label="Attempt"
