@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 
 /** From which width of the table on a column shows: always, 32, 42 or 56 rem. */
-export type From = "always" | "sm" | "md" | "lg";
+type From = "always" | "sm" | "md" | "lg";
 
 const SHOWN: Record<From, string> = {
   always: "",

@@ -21,7 +21,6 @@ const TriggerRow = graphql(`
     }
   }
 `);
-export type TriggerRow = FragmentOf<typeof TriggerRow>;
 
 export const TriggersQuery = graphql(
   `

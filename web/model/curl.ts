@@ -8,13 +8,13 @@ const auth = (target: Target): string =>
   target.token ? ` \\\n  -H "Authorization: Bearer $ESCAPEMENT_TOKEN"` : "";
 
 /** A GraphQL request. */
-export function curlGraphql(target: Target, query: string): string {
+function curlGraphql(target: Target, query: string): string {
   const body = quoted(JSON.stringify({ query }));
   return `curl -s ${target.origin}/graphql${auth(target)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${body}`;
 }
 
 /** A call of the worker protocol. With a token the namespace is the token's. */
-export function curlWorker(target: Target, path: string, body: unknown): string {
+function curlWorker(target: Target, path: string, body: unknown): string {
   const url = target.token ? path : `${path}?namespace=${encodeURIComponent(target.namespace)}`;
   return `curl -s ${quoted(`${target.origin}${url}`)}${auth(target)} \\\n  -d ${quoted(JSON.stringify(body))}`;
 }

@@ -14,14 +14,14 @@ export type TimedRun = {
 };
 
 /** A stretch of one row. `left` and `width` are fractions of the whole. */
-export type Segment = {
+type Segment = {
   kind: "waiting" | "ready" | "running";
   tone: Tone;
   spanMs: number;
   left: number;
   width: number;
 };
-export type TimelineRow = { label: string; segments: Segment[] };
+type TimelineRow = { label: string; segments: Segment[] };
 export type Timeline = { fromMs: number; toMs: number; rows: TimelineRow[] };
 
 type Stretch = { kind: Segment["kind"]; tone: Tone; from: number; to: number };
