@@ -1,5 +1,5 @@
 /** Documents about triggers. */
-import type { FragmentOf, ResultOf } from "gql.tada";
+import type { ResultOf } from "gql.tada";
 import { graphql } from "./tada.ts";
 
 const TriggerRow = graphql(`
