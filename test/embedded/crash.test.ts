@@ -99,8 +99,8 @@ test("after everything was killed at once, the next start recovers every committ
   const holder = await holdReady(dataDir);
   await leaveRow(holder.url);
   process.kill(watchdogOf(holder.postmaster), "SIGKILL");
+  await killOutright(holder); // before the server, which it would bring back
   process.kill(holder.postmaster, "SIGKILL");
-  await killOutright(holder);
   const server = await start(dataDir);
   expect(readFileSync(join(dataDir, "postgres.log"), "utf8")).toContain("automatic recovery in progress");
   await expectRow(server.url);
@@ -111,8 +111,8 @@ test("the last process of a killed server is waited for", async () => {
   const holder = await holdReady(dataDir);
   const backend = await stuckBackend(holder.url);
   process.kill(watchdogOf(holder.postmaster), "SIGKILL");
+  await killOutright(holder); // before the server, which it would bring back
   process.kill(holder.postmaster, "SIGKILL");
-  await killOutright(holder);
 
   const steps: string[] = [];
   await start(dataDir, {
