@@ -95,7 +95,7 @@ test("a fixed delay goes on after its run was cancelled, and ends with its last 
   await fire();
   await t.engine.cancel((await trigger())?.blocked_by, null);
   expect(await trigger()).toMatchObject({ state: "NORMAL", fires_left: 1 });
-  await t.sql`update escapement.trigger set next_at = escapement.clock()`;
+  await t.sql`update escapement.trigger set next_at = escapement.clock() - interval '1 ms'`;
   expect((await fire()).fired).toBe(1);
   const [lease] = await t.claim();
   await t.engine.settle([{ leaseId: lease?.leaseId ?? "", outcome: "succeeded" }]);

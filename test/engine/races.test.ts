@@ -149,13 +149,11 @@ test("a trigger that two leaders promote at once fires each time exactly once", 
 
 test("an event of one server reaches listeners of the other", async () => {
   const heard = new Set<string>();
-  const [run] = await a.engine.start([plain]);
-  const arrived = new Promise<void>((resolve) => {
-    b.context.channel.on("changes", (batch) => {
-      for (const change of batch) if (change.kind === "run") heard.add(`${change.id} ${change.state}`);
-      if (heard.has(`${run?.id} RUNNING`)) resolve();
-    });
+  b.context.channel.on("changes", (batch) => {
+    for (const change of batch) if (change.kind === "run") heard.add(`${change.id} ${change.state}`);
   });
-  await a.claim();
-  await arrived;
+  const [run] = await a.engine.start([plain]);
+  await expect.poll(() => heard.has(`${run?.id} READY`)).toBe(true);
+  await a.engine.cancel(run?.id ?? "", null);
+  await expect.poll(() => heard.has(`${run?.id} CANCELLED`)).toBe(true);
 });

@@ -70,7 +70,7 @@ test("a retry is a waiting run with a hold, and the last failure ends it", async
   const [waiting] = await t.sql`select wake_kind, failures from escapement.waiting where id = ${run.id}`;
   expect(waiting).toEqual({ wake_kind: "RETRY", failures: 1 });
   expect((await releaseDue(t.context)).released).toBe(0);
-  await t.sql`update escapement.waiting set wake_at = escapement.clock() where id = ${run.id}`;
+  await t.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms' where id = ${run.id}`;
   expect((await releaseDue(t.context)).released).toBe(1);
   const second = await take();
   expect(second).toMatchObject({ runId: run.id, attempt: 2, fence: 2 });
@@ -121,7 +121,7 @@ test("a delayed run waits and becomes ready when its time has come", async () =>
   expect(await t.claim()).toEqual([]);
   const { nextInMs } = await releaseDue(t.context);
   expect(nextInMs).toBeGreaterThan(3_500_000);
-  await t.sql`update escapement.waiting set wake_at = escapement.clock() where id = ${run.id}`;
+  await t.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms' where id = ${run.id}`;
   await releaseDue(t.context);
   await settle((await take()).leaseId, "succeeded");
 });
