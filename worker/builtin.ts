@@ -19,8 +19,8 @@ import { http } from "./tasks/http.ts";
 import { shell } from "./tasks/shell.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
-/** The server gives everything 10 s to end; the worker's part of it. */
-const DRAIN_SECONDS = 3;
+/** The server ends within 10 s and grants its worker 5 of them: time to drain, to abort and to say goodbye. */
+const DRAIN_SECONDS = 2;
 /** A parent that vanished answers no goodbyes; its worker must not outlive it by much. */
 const ORPHAN_MS = 2_000;
 

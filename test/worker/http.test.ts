@@ -30,13 +30,17 @@ const routes: Record<string, Route> = {
   "/503": (_, response) => {
     response.writeHead(503, { "retry-after": new Date(Date.now() + 60_000).toUTCString() }).end();
   },
-  "/loop": (_, response) => response.writeHead(302, { location: "/loop" }).end(),
+  "/loop": (_, response) => {
+    hops++;
+    response.writeHead(302, { location: "/loop" }).end();
+  },
   "/once": (_, response) => response.writeHead(302, { location: "/echo" }).end(),
   "/keep": (_, response) => response.writeHead(307, { location: "/echo" }).end(),
   "/inside": (_, response) => response.writeHead(302, { location: "http://169.254.169.254/latest" }).end(),
   "/file": (_, response) => response.writeHead(302, { location: "file:///etc/passwd" }).end(),
 };
 
+let hops = 0;
 let server: Server;
 let other: Server;
 const base = () => urlOf(server);
@@ -171,7 +175,9 @@ describe("redirects", () => {
   });
 
   test("end after three hops", async () => {
+    hops = 0;
     await expect(run({ url: `${base()}/loop` }, contextFor())).rejects.toThrow("More than 3 redirects");
+    expect(hops).toBe(4);
   });
 
   test("are an answer like others when they are not to be followed", async () => {

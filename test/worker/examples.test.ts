@@ -1,0 +1,206 @@
+/** Workers in processes and languages of their own, against a real server with authentication on. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startServer, type TestServer } from "../support/server.ts";
+import { cancelRun, createJob, endOf, type Speaker, startRun, startRuns } from "./play.ts";
+
+const ADMIN = "the-administrators-secret";
+let server: TestServer & Speaker;
+let workerToken: string;
+const processes = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  server = { ...(await startServer({ config: { adminToken: ADMIN }, token: ADMIN })), token: ADMIN };
+  const { createToken } = await server.graphql<{ createToken: { secret: string } }>(
+    'mutation { createToken(input: { name: "w", role: WORKER, namespace: "default" }) { secret } }',
+  );
+  workerToken = createToken.secret;
+  const types = [
+    "sh.hello",
+    "sh.disk",
+    "sh.sleep",
+    "py.hello",
+    "py.count",
+    "py.sleep",
+    "demo.greet",
+    "demo.report",
+  ];
+  for (const type of [...types, "shell"]) await createJob(server, type);
+});
+afterEach(async () => {
+  for (const each of processes) await endGroup(each);
+  processes.clear();
+});
+afterAll(() => server.close());
+
+describe("the curl worker", () => {
+  test("completes and fails runs, with their log", async () => {
+    startProcess("sh", ["worker/examples/worker.sh"]);
+    const trick = { type: "sh.disk", 'id":"': '"}],"leases":[{"id":"x"' };
+    const [hello, disk, slept, failed] = [
+      await startRun(server, "sh.hello", trick),
+      await startRun(server, "sh.disk"),
+      await startRun(server, "sh.sleep", 0.1),
+      await startRun(server, "sh.sleep", "not a number; echo oops"),
+    ];
+    expect(await endOf(server, hello)).toMatchObject({ state: "SUCCEEDED", output: "see the log" });
+    expect(await logOf(hello)).toContain(`the input is ${JSON.stringify(trick)}`);
+    expect(await endOf(server, disk)).toMatchObject({ state: "SUCCEEDED" });
+    expect(await logOf(disk)).toContain("Filesystem");
+    expect(await endOf(server, slept)).toMatchObject({ state: "SUCCEEDED" });
+    expect(await endOf(server, failed)).toMatchObject({ state: "FAILED", error: { message: "exit code 1" } });
+    expect(await logOf(failed)).toContain("invalid time interval");
+  });
+
+  test("stops a run that is cancelled, and leaves when it is told to", async () => {
+    const worker = startProcess("sh", ["worker/examples/worker.sh"]);
+    const id = await startRun(server, "sh.sleep", 600);
+    await expect.poll(() => stateOf(id)).toBe("RUNNING");
+    await cancelRun(server, id);
+    expect(await endOf(server, id)).toMatchObject({ state: "CANCELLED" });
+    worker.kill("SIGTERM");
+    expect(await once(worker, "exit")).toEqual([0, null]);
+    expect(await executorStates(`-${worker.pid}-`)).toEqual(new Set(["LEFT"]));
+  });
+});
+
+describe("the Python worker", () => {
+  test("completes and fails runs, with log and progress", async () => {
+    startProcess("python3", ["worker/examples/worker.py"]);
+    const many = await startRuns(server, "py.hello", new Array(30).fill("Ada"));
+    for (const id of many) {
+      expect(await endOf(server, id)).toMatchObject({
+        state: "SUCCEEDED",
+        output: { greeting: "hello, Ada" },
+      });
+    }
+    const counted = await startRun(server, "py.count", "one two\nthree");
+    expect(await endOf(server, counted)).toMatchObject({ state: "SUCCEEDED", output: { words: 3 } });
+    expect(await logOf(counted)).toMatch(/1: 2 words so far\n.*2: 3 words so far/);
+    const failed = await startRun(server, "py.count", 7);
+    const { state, error } = await endOf(server, failed);
+    expect(state).toBe("FAILED");
+    expect(error).toMatchObject({ type: "DoNotRetry", message: "the input must be a string" });
+    expect(error?.stack).toContain("worker.py");
+  });
+
+  // It hears of the cancellation by its heartbeat, within 10 s.
+  test("stops a run that is cancelled, and lets others finish when it is told to leave", async () => {
+    const worker = startProcess("python3", ["worker/examples/worker.py"]);
+    const cancelled = await startRun(server, "py.sleep", 600);
+    await expect.poll(() => stateOf(cancelled)).toBe("RUNNING");
+    await cancelRun(server, cancelled);
+    expect(await endOf(server, cancelled)).toMatchObject({ state: "CANCELLED" });
+    const finishing = await startRun(server, "py.sleep", 1);
+    await expect.poll(() => stateOf(finishing)).toBe("RUNNING");
+    worker.kill("SIGTERM");
+    expect(await once(worker, "exit")).toEqual([0, null]);
+    expect(await endOf(server, finishing)).toMatchObject({ state: "SUCCEEDED" });
+    expect(await executorStates(`-${worker.pid}-`)).toEqual(new Set(["LEFT"]));
+  });
+});
+
+describe("the built-in worker", () => {
+  const entry = ["--import", "tsx", "worker/builtin.ts"];
+  const settings = { ESCAPEMENT_NAMESPACES: "default", ESCAPEMENT_SHELL: "1" };
+
+  test("runs the demo's tasks and shell commands", async () => {
+    startProcess(process.execPath, entry, settings);
+    const greeted = await startRun(server, "demo.greet", { name: "Ada" });
+    const reported = await startRun(server, "demo.report", { seconds: 0.5 });
+    const ran = await startRun(server, "shell", {
+      command: "echo run $ESCAPEMENT_RUN; env | grep -c TOKEN; true",
+    });
+    expect(await endOf(server, greeted)).toMatchObject({ output: { greeting: "Hello, Ada!" } });
+    expect(await endOf(server, ran)).toMatchObject({ output: { exitCode: 0, stdout: `run ${ran}\n0` } });
+    expect(await endOf(server, reported)).toMatchObject({ state: "SUCCEEDED", output: { regions: 8 } });
+    const file = await fetch(`${server.url}/v1/runs/${reported}/files/sales.csv`, {
+      headers: { authorization: `Bearer ${ADMIN}` },
+    });
+    expect(file.headers.get("content-disposition")).toContain("attachment");
+    expect((await file.text()).split("\n")).toHaveLength(10);
+  });
+
+  test("offers no shell unless its operator says so", async () => {
+    const quiet = startProcess(process.execPath, entry, { ESCAPEMENT_NAMESPACES: "default" });
+    const id = await startRun(server, "shell", { command: "true" });
+    expect(await endOf(server, await startRun(server, "demo.greet"))).toMatchObject({ state: "SUCCEEDED" });
+    expect(await stateOf(id)).toBe("READY");
+    await endGroup(quiet);
+    await cancelRun(server, id);
+  });
+
+  test.each(["SIGTERM", "disconnect"])(
+    "ends with its commands on %s and gives their runs back",
+    async (how) => {
+      const worker = startProcess(process.execPath, entry, settings);
+      const id = await startRun(server, "shell", { command: "echo pid=$$; sleep 600" });
+      await expect.poll(() => logOf(id)).toContain("pid=");
+      const pid = Number(/pid=(\d+)/.exec(await logOf(id))?.[1]);
+      if (how === "SIGTERM") worker.kill("SIGTERM");
+      else worker.disconnect();
+      expect(await once(worker, "exit")).toEqual([0, null]);
+      expect(() => process.kill(-pid, 0)).toThrow("ESRCH");
+      expect(await stateOf(id)).toBe("READY");
+      await cancelRun(server, id);
+    },
+  );
+
+  test("says why it cannot start", async () => {
+    const worker = startProcess(process.execPath, entry, { ESCAPEMENT_TOKEN: "wrong" });
+    const [said, [code]] = await Promise.all([
+      worker.stderr === null ? "" : text(worker.stderr),
+      once(worker, "exit"),
+    ]);
+    expect(said).toContain("The server refused this worker");
+    expect(code).toBe(1);
+  });
+});
+
+/** In a process group of its own, so that nothing of it stays behind. */
+function startProcess(file: string, args: string[], settings: Record<string, string> = {}): ChildProcess {
+  const started = spawn(file, args, {
+    env: { ...process.env, ESCAPEMENT_URL: server.url, ESCAPEMENT_TOKEN: workerToken, ...settings },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    detached: true,
+  });
+  // The pipe must not fill up.
+  started.stderr?.resume();
+  processes.add(started);
+  return started;
+}
+
+async function endGroup(ending: ChildProcess): Promise<void> {
+  if (ending.pid === undefined) return;
+  const ended = ending.exitCode !== null || ending.signalCode !== null ? undefined : once(ending, "exit");
+  try {
+    process.kill(-ending.pid, "SIGKILL");
+  } catch {
+    // The group is gone already.
+  }
+  await ended;
+}
+
+async function stateOf(id: string): Promise<string> {
+  const { run } = await server.graphql<{ run: { state: string } }>(
+    "query ($id: ID!) { run(id: $id) { state } }",
+    { id },
+  );
+  return run.state;
+}
+
+async function logOf(id: string): Promise<string> {
+  const answer = await fetch(`${server.url}/v1/runs/${id}/log`, {
+    headers: { authorization: `Bearer ${ADMIN}` },
+  });
+  return answer.ok ? await answer.text() : "";
+}
+
+async function executorStates(pid: string): Promise<Set<string>> {
+  const { executors } = await server.graphql<{ executors: { nodes: { name: string; state: string }[] } }>(
+    "{ executors { nodes { name state } } }",
+  );
+  return new Set(executors.nodes.filter(({ name }) => name.includes(pid)).map(({ state }) => state));
+}
