@@ -1,0 +1,324 @@
+/** The dashboard in a real browser, on a real server, with a worker that speaks the protocol. */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { browserPath, openBrowser, WITHOUT_BROWSER } from "./browser.ts";
+
+const HERE = browserPath === undefined ? `the dashboard (${WITHOUT_BROWSER})` : "the dashboard";
+const DESK = { viewport: { width: 1280, height: 900 } };
+const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
+
+type Lease = { id: string; run: string; job: string };
+
+describe.skipIf(browserPath === undefined)(HERE, () => {
+  let browser: Browser;
+  let server: TestServer;
+  let page: Page;
+  /** What no page may do: fail, log an error, or ask another server. */
+  let complaints: string[];
+
+  beforeAll(async () => {
+    execFileSync(process.execPath, ["server/setup.mjs", "--web"], {
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    });
+    [browser, server] = await Promise.all([openBrowser(), startServer()]);
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  const open = async (options: BrowserContextOptions = DESK): Promise<Page> => {
+    const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", ...options });
+    context.setDefaultTimeout(15_000);
+    const opened = await context.newPage();
+    opened.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
+    opened.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning")
+        complaints.push(`console: ${message.text()}`);
+    });
+    opened.on("request", (request) => {
+      const { protocol, hostname } = new URL(request.url());
+      if (hostname !== "127.0.0.1" && protocol !== "data:" && protocol !== "blob:")
+        complaints.push(`request to ${request.url()}`);
+    });
+    return opened;
+  };
+
+  beforeEach(async () => {
+    complaints = [];
+    page = await open();
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expect(complaints).toEqual([]);
+  });
+
+  const at = (path: string, of = server): string => `${of.url}${path}`;
+  const shows = (text: string | RegExp, where = page): Promise<void> =>
+    where.getByText(text).first().waitFor({ state: "visible" });
+
+  let jobs = 0;
+  const makeJob = async (more: Record<string, unknown> = {}): Promise<string> => {
+    const name = `job-${++jobs}`;
+    await server.graphql("mutation ($input: JobInput!) { createJob(input: $input) { id } }", {
+      input: { name, type: name, input: { greeting: "hello" }, ...more },
+    });
+    return name;
+  };
+  const startRun = async (job: string, more: Record<string, unknown> = {}): Promise<string> => {
+    const { startRun } = await server.graphql<{ startRun: { id: string } }>(
+      "mutation ($input: StartRunInput!) { startRun(input: $input) { id } }",
+      { input: { job, ...more } },
+    );
+    return startRun.id;
+  };
+  const claim = async (type: string): Promise<Lease> => {
+    const { body } = await server.call("POST", "/v1/leases", {
+      executor: "test-worker",
+      types: [type],
+      waitSeconds: 10,
+    });
+    const [lease] = body.leases as unknown as Lease[];
+    if (lease === undefined) throw new Error(`no run of type ${type} came within 10 s`);
+    return lease;
+  };
+  const tell = async (lease: Lease, call: string, body: unknown): Promise<void> => {
+    const { status } = await server.call("POST", `/v1/leases/${lease.id}/${call}`, body);
+    expect(status).toBeLessThan(300);
+  };
+
+  test("a run started from its job's page is followed live to its output", async () => {
+    const job = await makeJob();
+    await page.goto(at(`/jobs/${job}?ns=default`));
+    await page.getByRole("button", { name: "Start a run" }).click();
+    const dialog = page.getByRole("dialog");
+
+    // What is not JSON is refused in the dialog, with its place.
+    await dialog.getByLabel("Input").fill('{ "greeting": }');
+    await shows(/this is not JSON \(line 1, column 15\)/);
+    await dialog.getByLabel("Input").fill('{ "greeting": "from the page" }');
+    await dialog.getByLabel("Priority").fill("9");
+    await dialog.getByLabel("Tags").fill("from-page");
+    await dialog.getByRole("button", { name: "Start the run" }).click();
+
+    const heading = page.getByRole("heading", { level: 1 });
+    await heading.getByText("Ready").waitFor();
+    await shows('"from the page"');
+    const lease = await claim(job);
+    await heading.getByText("Running").waitFor();
+    await tell(lease, "logs", "first line\n\u001b[31mERROR second line\u001b[0m\n");
+    await page.getByRole("log").getByText("first line").waitFor();
+    await page.getByRole("log").getByText("ERROR second line").waitFor();
+    await tell(lease, "heartbeat", { progress: 0.5, message: "half way" });
+    await shows("half way");
+    await page.getByRole("progressbar").first().waitFor();
+    await tell(lease, "logs", "third line\n");
+    await page.getByRole("log").getByText("third line").waitFor();
+    await tell(lease, "complete", { output: { answer: 42 } });
+    await heading.getByText("Succeeded").waitFor();
+    await shows("42");
+    await shows("test-worker");
+
+    // The log can be searched.
+    await page.getByPlaceholder("Show lines that contain…").fill("SECOND");
+    await shows("1 lines");
+    await expect.poll(() => page.getByRole("log").getByText("first line").count()).toBe(0);
+  });
+
+  test("a waiting run says when it starts, and is cancelled only after a confirmation", async () => {
+    const job = await makeJob();
+    const id = await startRun(job, { delay: "PT1H" });
+    await page.goto(at(`/runs/${id}?ns=default`));
+    await shows(/It starts at .* \(in (1h|59m.*|60m)\)/);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").getByText("Cancel this run?").waitFor();
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+    await page.getByRole("heading", { level: 1 }).getByText("Waiting").waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Cancel the run" }).click();
+    await page.getByRole("heading", { level: 1 }).getByText("Cancelled").waitFor();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("heading", { level: 1 }).getByText("Ready").waitFor();
+  });
+
+  test("a failed attempt shows its error, its retry and the time of the next try", async () => {
+    const job = await makeJob({ retry: { fixed: { delay: "PT1H", max: 3 } } });
+    const id = await startRun(job);
+    await page.goto(at(`/runs/${id}?ns=default`));
+    const lease = await claim(job);
+    await tell(lease, "fail", {
+      error: { message: "the disk is full", type: "DiskError", stack: "at line 1" },
+    });
+    await page.getByRole("heading", { level: 1 }).getByText("Retrying").waitFor();
+    await shows(/It retries at .* \(in /);
+    await shows("the disk is full");
+    await page.getByRole("button", { name: "Show the stack" }).first().click();
+    await shows("at line 1");
+    await page.getByRole("table", { name: "Attempts" }).getByText("Failed").waitFor();
+  });
+
+  test("filters of the runs list live in the address and survive a reload", async () => {
+    const job = await makeJob();
+    await startRun(job, { delay: "PT1H", tags: ["red"] });
+    await startRun(job, { tags: ["blue"] });
+    await page.goto(at("/runs?ns=default"));
+    const rows = page.getByRole("table", { name: "Runs, newest first" }).getByRole("row");
+    await page.getByRole("searchbox", { name: "Job by name" }).fill(job);
+    await expect.poll(() => rows.count()).toBe(3);
+    await page.getByRole("button", { name: "Waiting" }).click();
+    await expect.poll(() => rows.count()).toBe(2);
+    const address = new URL(page.url());
+    expect(address.searchParams.get("job")).toBe(job);
+    expect(address.searchParams.getAll("state")).toEqual(["WAITING"]);
+    await page.reload();
+    await expect.poll(() => rows.count()).toBe(2);
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await page.getByRole("textbox", { name: /Add a tag/ }).fill("blue");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => rows.count()).toBe(2);
+    await shows("tag blue");
+  });
+
+  test("a thousand runs that come while the list is read neither move it nor fill it", async () => {
+    const job = await makeJob();
+    await startRun(job);
+    await page.goto(at(`/runs?ns=default&job=${job}`));
+    const table = page.getByRole("table", { name: "Runs, newest first" });
+    await table.getByRole("row").nth(1).hover();
+    const first = await table.getByRole("link").first().getAttribute("href");
+    await server.graphql("mutation ($inputs: [StartRunInput!]!) { startRuns(input: $inputs) { id } }", {
+      inputs: Array.from({ length: 1_000 }, () => ({ job })),
+    });
+    await page.getByRole("button", { name: /new runs?$/ }).waitFor();
+    expect(await table.getByRole("link").first().getAttribute("href")).toBe(first);
+    await page.getByRole("button", { name: /new runs?$/ }).click();
+    await expect.poll(() => table.getByRole("row").count()).toBe(51);
+    await page.getByRole("button", { name: "Older" }).click();
+    await expect.poll(() => new URL(page.url()).searchParams.get("after")).not.toBeNull();
+    await expect.poll(() => table.getByRole("link").first().getAttribute("href")).not.toBe(first);
+    expect(await table.getByRole("row").count()).toBeLessThanOrEqual(51);
+  });
+
+  test("a trigger is told in words, paused with a reason and resumed", async () => {
+    const job = await makeJob();
+    await page.goto(at(`/jobs/${job}?ns=default`));
+    await page.getByRole("button", { name: "New trigger" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name", { exact: true }).fill("workdays");
+    await dialog.getByLabel("Cron expression").fill("30 7 * *");
+    await dialog.getByRole("button", { name: "Create the trigger" }).click();
+    await expect.poll(() => dialog.locator("[aria-invalid=true]").count()).toBe(1);
+    await dialog.getByLabel("Cron expression").fill("30 7 * * 1-5");
+    await dialog.getByText("At 07:30, Monday through Friday").waitFor();
+    await dialog.getByRole("button", { name: "Create the trigger" }).click();
+
+    await shows("At 07:30, Monday through Friday · UTC");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await dialog.getByLabel("Reason").fill("on holiday");
+    await dialog.getByRole("button", { name: "Pause the trigger" }).click();
+    await page.getByRole("heading", { level: 1 }).getByText("Paused").waitFor();
+    await shows("on holiday");
+    await page.goto(at("/triggers?ns=default&state=PAUSED"));
+    await page.getByRole("button", { name: "Resume workdays" }).click();
+    await shows("No trigger fits these filters.");
+    await page.goto(at("/triggers?ns=default"));
+    await page.getByRole("table", { name: "Triggers" }).getByText("Active").waitFor();
+  });
+
+  test("the overview's numbers follow what happens, without a reload", async () => {
+    const job = await makeJob();
+    await page.goto(at("/?ns=default"));
+    const running = page.getByRole("main").getByRole("link", { name: /^Running/ });
+    await running.waitFor();
+    const before = await running.innerText();
+    await startRun(job);
+    const lease = await claim(job);
+    await page.getByRole("table", { name: "Latest runs" }).getByText(job).waitFor();
+    await expect.poll(() => running.innerText(), { timeout: 10_000 }).not.toBe(before);
+    await tell(lease, "complete", {});
+    await expect.poll(() => running.innerText(), { timeout: 10_000 }).toBe(before);
+    await page.getByRole("img", { name: /In the last 60 minutes/ }).waitFor();
+  });
+
+  test("an empty namespace tells a newcomer the next step, and a wrong address the way back", async () => {
+    await server.graphql('mutation { createNamespace(input: { name: "empty" }) { id } }');
+    await page.goto(at("/jobs?ns=empty"));
+    await shows("No jobs in this namespace.");
+    await shows(/curl -s .*\/graphql/);
+    await page.goto(at("/no/such/page?ns=empty"));
+    await page.getByRole("link", { name: "Go to the overview" }).click();
+    await shows("Nothing has run here yet.");
+  });
+
+  test.each([
+    ["light", DESK],
+    ["dark", PHONE],
+  ] as const)("every page fits its window: %s", async (colorScheme, size) => {
+    const job = await makeJob({ description: "A long description ".repeat(20) });
+    const id = await startRun(job, {
+      delay: "PT1H",
+      tags: ["a-rather-long-tag-of-a-run", "another-one", "three"],
+    });
+    await page.context().close();
+    page = await open({ ...size, colorScheme });
+    for (const path of ["/", "/runs", `/runs/${id}`, "/jobs", `/jobs/${job}`, "/triggers", "/executors"]) {
+      await page.goto(at(`${path}?ns=default`));
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForLoadState("networkidle");
+      const width = await page.evaluate("document.documentElement.scrollWidth");
+      expect(width, path).toBeLessThanOrEqual(size.viewport.width);
+    }
+    const background = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
+    expect(background).toBe(colorScheme === "dark" ? "rgb(13, 15, 18)" : "rgb(246, 245, 242)");
+  });
+
+  test("a server with tokens asks for one, refuses a wrong one and then works live", async () => {
+    const guarded = await startServer({
+      config: { adminToken: "open-sesame-open-sesame" },
+      token: "open-sesame-open-sesame",
+    });
+    try {
+      await page.goto(at("/", guarded));
+      await page.getByLabel("Token").fill("wrong");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await shows("The server did not accept this token.");
+      await page.getByLabel("Token").fill("open-sesame-open-sesame");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await shows("Nothing has run here yet.");
+      await guarded.graphql('mutation { createJob(input: { name: "j", type: "t" }) { id } }');
+      await guarded.graphql('mutation { startRun(input: { job: "j" }) { id } }');
+      await page.getByRole("table", { name: "Latest runs" }).getByText("j", { exact: true }).waitFor();
+      await page.reload();
+      await page.getByRole("table", { name: "Latest runs" }).waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByLabel("Token").waitFor();
+    } finally {
+      await guarded.close();
+    }
+    // Chromium logs refused requests itself.
+    complaints = complaints.filter((complaint) => !/401|WebSocket/.test(complaint));
+  });
+
+  test("a lost connection is said, and mended without a reload", async () => {
+    const database: TestDatabase = await createTestDatabase();
+    let current = await startServer({ databaseUrl: database.url });
+    try {
+      const port = Number(new URL(current.url).port);
+      await current.graphql('mutation { createJob(input: { name: "j", type: "t" }) { id } }');
+      await page.goto(at("/runs?ns=default", current));
+      await shows("No runs yet.");
+      await current.close();
+      await shows(/The connection to the server is lost/);
+      current = await startServer({ databaseUrl: database.url, config: { port } });
+      await current.graphql('mutation { startRun(input: { job: "j" }) { id } }');
+      await page.getByRole("table", { name: "Runs, newest first" }).waitFor();
+      await expect.poll(() => page.getByText(/The connection to the server is lost/).count()).toBe(0);
+    } finally {
+      await current.close();
+      await database.drop();
+    }
+    complaints = complaints.filter((complaint) => !/ERR_CONNECTION_REFUSED|WebSocket/.test(complaint));
+  });
+});
