@@ -24,45 +24,49 @@ export interface Identity {
 
 /** The ways to try, best first. `dataOwner` is who owns the data directory already, if anybody does. */
 export function identities(dataOwner: User | undefined): Identity[] {
-  if (process.getuid?.() !== 0) return [{ name: "the current user", prefix: [] }];
+  if (process.platform === "win32") return [{ name: "the current user", prefix: [] }];
   const user = dataOwner && dataOwner.uid !== 0 ? dataOwner : nobody();
+  if (process.getuid?.() !== 0) return [{ name: "the current user", prefix: [] }, userNamespace(user)];
   return [
     { name: `user ${user.uid}`, prefix: [], spawnAs: user, owner: user },
     mayEnterAnyFolder(user),
-    userNamespace(),
+    { ...userNamespace(user), owner: { uid: 0, gid: 0 } },
   ];
 }
 
 /**
- * A checkout under a folder that only root may enter, such as /root: a plain `nobody` could not even load the
- * programs there, so it keeps the one capability that opens folders. Docker grants it by default.
+ * A checkout under a folder that only root may enter, such as /root: another user could not even load the
+ * programs there, so it keeps the one capability that opens folders, also for access(2), which without that
+ * secure bit asks what a plain user might. Docker allows both by default.
  */
 function mayEnterAnyFolder(user: User): Identity {
-  const caps = "+dac_override";
   return {
     name: `user ${user.uid} with access to private folders (setpriv)`,
     prefix: [
       "setpriv",
+      "--securebits=+no_setuid_fixup",
       `--reuid=${user.uid}`,
       `--regid=${user.gid}`,
       "--clear-groups",
-      `--inh-caps=${caps}`,
-      `--ambient-caps=${caps}`,
+      "--inh-caps=+dac_override",
+      "--ambient-caps=+dac_override",
     ],
     owner: user,
   };
 }
 
-/** A container whose root may not become anybody else: inside a user namespace, root looks like user 1000. */
-function userNamespace(): Identity {
+/**
+ * Inside a user namespace we look like another user and stay who we are: for the root of a container who may
+ * not become anybody else, and for a user without an entry in the user table, whom initdb refuses.
+ */
+function userNamespace(user: User): Identity {
   return {
-    name: "a user namespace (unshare)",
-    prefix: ["unshare", "--user", "--map-user=1000", "--map-group=1000"],
-    owner: { uid: 0, gid: 0 },
+    name: `user ${user.uid} in a user namespace (unshare)`,
+    prefix: ["unshare", "--user", `--map-user=${user.uid}`, `--map-group=${user.gid}`],
   };
 }
 
-/** The user that owns nothing; initdb needs one with an entry in the user table. */
+/** The user that owns nothing; it has an entry in the user table. */
 function nobody(): User {
   try {
     const id = (flag: string) =>

@@ -23,7 +23,7 @@ export async function findRuntime(home: Home): Promise<Runtime> {
   for (const binaries of findBinaries(join(home.dir, "lib"))) {
     for (const identity of identities(dataOwner(home))) {
       const probe = await tryOut(binaries, identity, home);
-      const version = /\(PostgreSQL\) (\d+[\w.]*)/.exec(probe.output)?.[1];
+      const version = /^VERSION=(\d+[\w.]*)/m.exec(probe.output)?.[1];
       if (probe.code === 0 && version !== undefined) {
         return { version, major: Number.parseInt(version, 10), binaries, identity };
       }
@@ -72,11 +72,10 @@ export function signal(binaries: Binaries, pid: number, name: "INT" | "QUIT" | "
   }
 }
 
+/** `initdb --show` creates nothing, but loads, looks for `postgres` and its version, and refuses users that will not do. */
 function tryOut(binaries: Binaries, identity: Identity, home: Home) {
-  const command =
-    process.platform === "win32"
-      ? [binaries.postgres, "--version"]
-      : ["sh", "-c", 'cd "$1" && "$0" --version', binaries.postgres, home.dir];
+  const show = [binaries.initdb, "--show", "-D", home.data];
+  const command = process.platform === "win32" ? show : ["sh", "-c", 'cd "$0" && "$@"', home.dir, ...show];
   return outcome(
     spawnAs(identity, binaries, command, { stdio: "pipe", signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }),
   );

@@ -46,12 +46,16 @@ export interface Holder {
   readonly message: HolderMessage;
 }
 
+interface HoldOptions extends ForkOptions {
+  /** The script, when it is not the one here. */
+  readonly holder?: string;
+  readonly args?: readonly string[];
+}
+
 /** Starts a process of its own that owns the folder, or fails to, and says which. */
-export async function hold(
-  dataDir: string,
-  { args = [], ...options }: ForkOptions & { args?: string[] } = {},
-): Promise<Holder> {
-  const child = fork(HOLDER, [dataDir, ...args], { execArgv: ["--import", "tsx"], ...options });
+export async function hold(dataDir: string, options: HoldOptions = {}): Promise<Holder> {
+  const { holder = HOLDER, args = [], ...forkOptions } = options;
+  const child = fork(holder, [dataDir, ...args], { execArgv: ["--import", "tsx"], ...forkOptions });
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
@@ -63,7 +67,7 @@ export async function hold(
 }
 
 /** The same, for a holder that must come up. */
-export async function holdReady(dataDir: string, options?: ForkOptions & { args?: string[] }) {
+export async function holdReady(dataDir: string, options?: HoldOptions) {
   const holder = await hold(dataDir, options);
   if (holder.message.type === "failed") throw new Error(holder.message.message);
   return { ...holder, url: holder.message.url, postmaster: holder.message.pid };

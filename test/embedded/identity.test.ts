@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  cpSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -11,8 +12,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { linkLibraries } from "../../server/embedded/binaries.ts";
+import { linkLibraries, PACKAGE } from "../../server/embedded/binaries.ts";
 import {
   expectNoProcessNaming,
   expectRow,
@@ -24,13 +26,21 @@ import {
   start,
 } from "./folder.ts";
 
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+const HOLDER = "test/embedded/holder.ts";
 const NOBODY = { uid: 65534, gid: 65534 };
 /** A user that every system has in its table, as initdb wants. */
 const USER = { uid: 1, gid: 1 };
 const canKeepCapability =
   isRoot &&
-  works("setpriv", ["--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "true"]);
-const canUnshare = isRoot && works("unshare", ["--user", "--map-user=1000", "--map-group=1000", "true"]);
+  works("setpriv", [
+    "--securebits=+no_setuid_fixup",
+    "--reuid=65534",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+    "true",
+  ]);
+const canUnshare = isRoot && works("unshare", ["--user", "--map-user=65534", "true"]);
 
 describe.skipIf(!isRoot || process.platform !== "linux")("on a machine where we are root", () => {
   test("an ordinary user starts it as himself", async () => {
@@ -66,36 +76,50 @@ describe.skipIf(!isRoot || process.platform !== "linux")("on a machine where we 
     expect(statSync(join(dataDir, "data")).uid).toBe(userOf(server.pid));
   });
 
-  test.skipIf(!canKeepCapability)("a folder that only root may enter is no obstacle", async () => {
-    const dataDir = join(privateFolder(), "data");
-    const server = await start(dataDir);
-    expect(userOf(server.pid)).toBe(NOBODY.uid);
-    await leaveRow(server.url);
-    await server.stop();
-    await expectRow((await start(dataDir)).url);
-  });
-
-  test.skipIf(!canUnshare)(
-    "where root cannot keep a capability, a user namespace does, and data move between both",
+  test.skipIf(!canKeepCapability)(
+    "a checkout in a folder that only root may enter is no obstacle",
     async () => {
-      const parent = privateFolder();
-      const dataDir = join(parent, "data");
-      const first = await start(dataDir);
-      await leaveRow(first.url);
-      await first.stop();
-      const holder = await holdReady(dataDir, { env: { PATH: pathWithout("setpriv", parent) } });
-      expect(userOf(holder.postmaster)).toBe(0);
-      await expectRow(holder.url);
+      const checkout = privateCheckout();
+      const dataDir = join(checkout, ".escapement");
+      const path = pathWithout("unshare", checkout);
+      const holder = await holdReady(dataDir, { holder: join(checkout, HOLDER), env: { PATH: path } });
+      expect(userOf(holder.postmaster)).toBe(NOBODY.uid);
+      await leaveRow(holder.url);
       holder.process.send("stop");
       await expectNoProcessNaming(dataDir);
       await expectRow((await start(dataDir)).url);
     },
   );
 
+  test.skipIf(!canUnshare)(
+    "where root cannot keep a capability, a user namespace does, and data move between both",
+    async () => {
+      const checkout = privateCheckout();
+      const dataDir = join(checkout, ".escapement");
+      const path = pathWithout("setpriv", checkout);
+      const holder = await holdReady(dataDir, { holder: join(checkout, HOLDER), env: { PATH: path } });
+      expect(userOf(holder.postmaster)).toBe(0);
+      await leaveRow(holder.url);
+      holder.process.send("stop");
+      await expectNoProcessNaming(dataDir);
+      await expectRow((await start(dataDir)).url);
+    },
+  );
+
+  test.skipIf(!canUnshare)("a user without an entry in the user table starts it too", async () => {
+    const dataDir = newFolder();
+    chownSync(dataDir, 12345, 12345);
+    const holder = await holdReady(dataDir, { uid: 12345, gid: 12345 });
+    expect(userOf(holder.postmaster)).toBe(12345);
+  });
+
   test("where nothing works the error names every try and DATABASE_URL", async () => {
-    const parent = privateFolder();
-    const path = pathWithout("unshare", join(parent), pathWithout("setpriv", parent));
-    const holder = await hold(join(parent, "data"), { env: { PATH: path } });
+    const checkout = privateCheckout();
+    const path = pathWithout("unshare", checkout, pathWithout("setpriv", checkout));
+    const holder = await hold(join(checkout, ".escapement"), {
+      holder: join(checkout, HOLDER),
+      env: { PATH: path },
+    });
     expect(holder.message).toMatchObject({
       type: "failed",
       message: expect.stringMatching(/DATABASE_URL.*user 65534.*setpriv.*unshare.*on the PATH/s),
@@ -137,9 +161,14 @@ function packageWithoutLinks(native: string): void {
   writeFileSync(join(native, "pg-symlinks.json"), JSON.stringify(list));
 }
 
-function privateFolder(): string {
+/** As much of a checkout with its packages as it takes to start PostgreSQL, under a folder of mode 0700. */
+function privateCheckout(): string {
   const dir = newFolder();
   chmodSync(dir, 0o700);
+  for (const path of ["package.json", "server/embedded", HOLDER, join("node_modules", PACKAGE)]) {
+    cpSync(join(REPOSITORY, path), join(dir, path), { recursive: true, verbatimSymlinks: true });
+  }
+  symlinkSync(join(REPOSITORY, "node_modules", "postgres"), join(dir, "node_modules", "postgres"));
   return dir;
 }
 
