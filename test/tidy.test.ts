@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "server/engine": ["server/core", "server/store", "server/config"],
   "server/graphql": ["server/core", "server/store", "server/engine", "server/config"],
   "server/gateway": ["server/core", "server/store", "server/engine", "server/config", "worker/protocol"],
+  "server/http": ["server/core", "server/store", "server/gateway", "server/config"],
   "server/loops": ["server/core", "server/store", "server/engine", "server/config"],
   worker: [],
   web: [],

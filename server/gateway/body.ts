@@ -1,0 +1,44 @@
+/** Reading bodies: JSON whatever the content type says, and JSON back to text within the limits. */
+import type { FastifyInstance } from "fastify";
+import { badInput } from "../core/rejection.ts";
+import { TooLarge } from "../store/output-files.ts";
+
+/** Makes every body of these routes JSON, so that plain `curl -d` works; no body at all counts as `{}`. */
+export function readBodiesAsJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, text, done) => {
+    if (text === "") return done(null, {});
+    try {
+      done(null, JSON.parse(text as string));
+    } catch (error) {
+      done(badInput("body", `is not valid JSON: ${(error as Error).message}`));
+    }
+  });
+  app.addHook("preValidation", async (request) => {
+    if (request.body === undefined && request.method !== "GET" && request.method !== "DELETE")
+      request.body = {};
+  });
+}
+
+/** Hands bodies on as they arrive. */
+export function streamBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+}
+
+/** A value as JSON text. @throws BAD_INPUT when it is nested too deeply, TooLarge when it exceeds `maxBytes`. */
+export function jsonText(value: unknown, field: string, maxBytes: number): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) throw badInput(field, "is nested too deeply");
+    throw error;
+  }
+  // Most texts are far below the limit, and counting their bytes would be for nothing.
+  const size = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text);
+  if (size > maxBytes) {
+    throw new TooLarge(`has ${size} bytes; at most ${maxBytes} are allowed: put more into a file`, field);
+  }
+  return text;
+}

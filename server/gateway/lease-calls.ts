@@ -1,0 +1,155 @@
+/** The calls about one lease: heartbeat, complete, fail, release and child runs. */
+import {
+  ChildRunsAnswer,
+  ChildRunsRequest,
+  CompleteRequest,
+  FailRequest,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  ReleaseRequest,
+  SettleAnswer,
+} from "../../worker/protocol.ts";
+import { LIMITS } from "../config.ts";
+import { badInput, notFound } from "../core/rejection.ts";
+import { parseLeaseId } from "../engine/context.ts";
+import { LeaseLost, type SettleItem } from "../engine/engine.ts";
+import { readLease } from "../store/work.ts";
+import { type Caller, callerOf, reaches } from "./access.ts";
+import { jsonText } from "./body.ts";
+import { describe, LeasePath } from "./describe.ts";
+import type { GatewayParts, Routes } from "./parts.ts";
+import { startItem } from "./start-run.ts";
+
+/** The answer about one lease, or the error that a single call gets for it. */
+function settled<Result extends { status: "ok" | "lost" | "unknown" }>(
+  result: Result | undefined,
+): Extract<Result, { status: "ok" }> {
+  if (result?.status === "lost") throw new LeaseLost();
+  if (result?.status !== "ok") throw notFound("such lease");
+  return result as Extract<Result, { status: "ok" }>;
+}
+
+/** A heartbeat's message is shown as one line. */
+const UNPRINTABLE = /[^\P{Cc}\t\n]/u;
+
+export function leaseRoutes(app: Routes, parts: GatewayParts): void {
+  const { engine, scopes } = parts;
+
+  const settle = async (caller: Caller, item: SettleItem): Promise<SettleAnswer> => {
+    await scopes.require(caller, item.leaseId);
+    const [result] = await engine.settle([item]);
+    const { state, retryInMs } = settled(result);
+    return { state, ...(retryInMs === undefined ? {} : { retryInSeconds: retryInMs / 1000 }) };
+  };
+
+  app.post(
+    "/leases/:id/heartbeat",
+    {
+      config: { right: "work" },
+      schema: describe("heartbeat", {
+        params: LeasePath,
+        body: HeartbeatRequest,
+        answers: { 200: HeartbeatAnswer },
+      }),
+    },
+    async (request): Promise<HeartbeatAnswer> => {
+      const { progress, message } = request.body;
+      if (message !== undefined && UNPRINTABLE.test(message)) {
+        throw badInput("message", "must not hold control characters");
+      }
+      await scopes.require(callerOf(request), request.params.id);
+      const [result] = await engine.renew([{ leaseId: request.params.id, progress, message }]);
+      const { leaseSeconds, cancel } = settled(result);
+      return { leaseSeconds, cancel };
+    },
+  );
+
+  app.post(
+    "/leases/:id/complete",
+    {
+      config: { right: "work" },
+      schema: describe("complete", {
+        params: LeasePath,
+        body: CompleteRequest,
+        answers: { 200: SettleAnswer },
+      }),
+    },
+    (request) =>
+      settle(callerOf(request), {
+        leaseId: request.params.id,
+        outcome: "succeeded",
+        output: outputText(request.body.output, "output"),
+      }),
+  );
+
+  app.post(
+    "/leases/:id/fail",
+    {
+      config: { right: "work" },
+      schema: describe("fail", { params: LeasePath, body: FailRequest, answers: { 200: SettleAnswer } }),
+    },
+    (request) => {
+      const { error, retry, retryAfterSeconds } = request.body;
+      return settle(callerOf(request), {
+        leaseId: request.params.id,
+        outcome: "failed",
+        error,
+        retry,
+        retryAfterMs: milliseconds(retryAfterSeconds),
+      });
+    },
+  );
+
+  app.post(
+    "/leases/:id/release",
+    {
+      config: { right: "work" },
+      schema: describe("release", {
+        params: LeasePath,
+        body: ReleaseRequest,
+        answers: { 200: SettleAnswer },
+      }),
+    },
+    (request) => settle(callerOf(request), { leaseId: request.params.id, outcome: "released" }),
+  );
+
+  app.post(
+    "/leases/:id/runs",
+    {
+      config: { right: "work" },
+      schema: describe("startChildren", {
+        params: LeasePath,
+        body: ChildRunsRequest,
+        answers: { 200: ChildRunsAnswer },
+      }),
+    },
+    async (request): Promise<ChildRunsAnswer> => {
+      const { runs, join, now = false } = request.body;
+      const facts = await requireHeld(parts, callerOf(request), request.params.id);
+      const namespace = await parts.catalog.namespaceName(facts.namespaceId);
+      const answer = await engine.startChildren(request.params.id, {
+        runs: runs.map((run, at) => startItem(run, namespace, `runs[${at}]`)),
+        join: join && startItem(join, namespace, "join"),
+        now,
+      });
+      return { runs: answer.runs, ...(answer.join === undefined ? {} : { join: answer.join }) };
+    },
+  );
+}
+
+export const milliseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : Math.round(seconds * 1000);
+
+/** Absent is not the same as null: a run without an output has none. */
+export function outputText(output: unknown, field: string): string | undefined {
+  return output === undefined ? undefined : jsonText(output, field, LIMITS.outputBytes);
+}
+
+/** What a lease's id says, if the lease is held and the caller reaches it. @throws NOT_FOUND, LeaseLost */
+export async function requireHeld({ database }: GatewayParts, caller: Caller, leaseId: string) {
+  const lease = parseLeaseId(leaseId);
+  const facts = lease && (await readLease(database.sql, lease.runId, lease.secret));
+  if (!facts || !reaches(caller, facts)) throw notFound("such lease");
+  if (!facts.held) throw new LeaseLost();
+  return facts;
+}

@@ -1,0 +1,255 @@
+/**
+ * Long polls. A poll tries at once and parks when there is nothing; a parked poll holds no connection to the
+ * database and costs nothing until a queue that it reads rings.
+ *
+ *   take ──► claim ──► leases                        ring (a commit here, a notification, the safety look)
+ *              │ none, and nothing rang meanwhile      │
+ *              ▼                                       ▼
+ *            parked ◄──── none ────────────────── claim for the first 1, 2, 4, 8 … waiters of the queue,
+ *                                                  for as long as all of them get something
+ *
+ * A claim may have read before a commit and answer after its ring; so every empty claim looks whether one of its
+ * queues rang since it began, and claims again if so. Rings are hints all the same: once a second one query looks
+ * where there is work, for all parked polls together.
+ */
+import { LIMITS, RHYTHM } from "../config.ts";
+import { Rejection, unavailable } from "../core/rejection.ts";
+import type { ClaimedLease, ClaimPoll, Engine } from "../engine/engine.ts";
+import type { Catalog } from "../store/catalog.ts";
+import type { Channel } from "../store/channel.ts";
+import { isAway, type Sql } from "../store/connection.ts";
+import { queuesWithWork } from "../store/work.ts";
+import { keysOf, keysOfQueue, Waiters } from "./waiters.ts";
+
+/** The other end of a poll. */
+export interface Listener {
+  /** The connection is closed: nothing would be heard. */
+  readonly gone: boolean;
+  /** Calls back once when the connection closes before the answer is out; a later callback replaces an earlier one. */
+  onGone(callback: () => void): void;
+}
+
+export interface PollOptions {
+  waitMs: number;
+  listener: Listener;
+  /** Asked again before a parked poll takes something: a token may have been revoked. @throws UNAUTHENTICATED */
+  check: () => Promise<unknown>;
+}
+
+export interface Polls {
+  /** Takes runs, waiting for them if need be; empty when the time is over. @throws UNAVAILABLE */
+  take(poll: ClaimPoll, options: PollOptions): Promise<ClaimedLease[]>;
+  /** Gives back what nobody received. */
+  giveBack(leases: ClaimedLease[]): void;
+  readonly parked: number;
+  /** Answers all parked polls with nothing, and parks no more. */
+  drain(): void;
+  /** Stops looking. */
+  close(): void;
+}
+
+export interface PollDeps {
+  engine: Pick<Engine, "claim" | "settle">;
+  catalog: Catalog;
+  channel: Channel;
+  sql: Sql;
+  /** Says that executors whose polls are parked are alive. */
+  touchAll: (executorIds: Iterable<number>) => Promise<void>;
+  onError: (error: unknown) => void;
+}
+
+interface Parked {
+  readonly poll: ClaimPoll;
+  readonly keys: string[];
+  readonly place: number;
+  readonly options: PollOptions;
+  /** A claim for it is under way; what ends the wait now waits for that. */
+  busy: boolean;
+  over: boolean;
+  answer: (leases: ClaimedLease[]) => void;
+  refuse: (error: unknown) => void;
+}
+
+/** Well below the time after which an executor counts as offline. */
+const TOUCH_EVERY_LOOKS = Math.floor(RHYTHM.executorOfflineMs / 2 / RHYTHM.pollSafetyMs);
+
+/** A failure that a parked poll outlasts. */
+function mayPass(error: unknown): boolean {
+  return isAway(error) || (error instanceof Rejection && error.code === "UNAVAILABLE");
+}
+
+export function createPolls({ engine, catalog, channel, sql, touchAll, onError }: PollDeps): Polls {
+  const waiters = new Waiters<Parked>();
+  /** When each key rang last, counted in rings. */
+  const rangAt = new Map<string, number>();
+  let rings = 0;
+  let places = 0;
+  let draining = false;
+  /** Queues whose waiters are being woken; true: it rang again meanwhile. */
+  const waking = new Map<number, boolean>();
+
+  const giveBack = (leases: ClaimedLease[]): void => {
+    if (leases.length === 0) return;
+    const items = leases.map(({ leaseId }) => ({ leaseId, outcome: "released" as const }));
+    // If this fails the leases expire by themselves.
+    engine.settle(items).catch(onError);
+  };
+
+  const rangSince = (keys: string[], began: number): boolean =>
+    keys.some((key) => (rangAt.get(key) ?? 0) > began);
+
+  const park = (poll: ClaimPoll, keys: string[], options: PollOptions): Promise<ClaimedLease[]> =>
+    new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        waiters.remove(waiter);
+        channel.setParkedPolls(waiters.size);
+      };
+      const waiter: Parked = {
+        poll,
+        keys,
+        options,
+        place: places++,
+        busy: false,
+        over: false,
+        answer: (leases) => {
+          end();
+          resolve(leases);
+        },
+        refuse: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      const finish = (): void => {
+        waiter.over = true;
+        if (!waiter.busy) waiter.answer([]);
+      };
+      const timer = setTimeout(finish, options.waitMs);
+      options.listener.onGone(finish);
+      waiters.add(waiter);
+      channel.setParkedPolls(waiters.size);
+    });
+
+  /** One parked poll's try; true when it got something. */
+  const attempt = async (waiter: Parked): Promise<boolean> => {
+    waiter.busy = true;
+    try {
+      await waiter.options.check();
+      let leases: ClaimedLease[] = [];
+      let began: number;
+      do {
+        began = rings;
+        if (!waiter.over) leases = await engine.claim(waiter.poll);
+      } while (leases.length === 0 && !waiter.over && rangSince(waiter.keys, began));
+      // In one go with the look at the rings: one that comes after it finds this waiter idle.
+      waiter.busy = false;
+      if (leases.length > 0 || waiter.over) waiter.answer(leases);
+      return leases.length > 0;
+    } catch (error) {
+      waiter.busy = false;
+      // The database may be back before the wait is over.
+      if (!mayPass(error)) waiter.refuse(error);
+      else if (waiter.over) waiter.answer([]);
+      return false;
+    }
+  };
+
+  const wake = async (queueId: number): Promise<void> => {
+    if (waking.has(queueId)) {
+      waking.set(queueId, true);
+      return;
+    }
+    const queue = catalog.queue(queueId);
+    if (!queue) return;
+    do {
+      waking.set(queueId, false);
+      for (let width = 1; ; width *= 2) {
+        const chosen = waiters.first(queue, width);
+        if (chosen.length === 0) break;
+        const served = await Promise.all(chosen.map(attempt));
+        if (served.includes(false)) break;
+      }
+    } while (waking.get(queueId));
+    waking.delete(queueId);
+  };
+
+  const ring = async (queueIds: number[]): Promise<void> => {
+    // A queue made by another server, whose polls may be here already.
+    if (queueIds.some((id) => !catalog.queue(id))) await catalog.refreshQueues();
+    rings += 1;
+    for (const id of queueIds) {
+      const queue = catalog.queue(id);
+      for (const key of queue ? keysOfQueue(queue) : []) rangAt.set(key, rings);
+    }
+    if (waiters.size > 0) for (const id of queueIds) void wake(id);
+  };
+  const onReady = (queueIds: number[]): void => void ring(queueIds).catch(onError);
+  channel.on("ready", onReady);
+
+  let looks = 0;
+  let looking = false;
+  const look = async (): Promise<void> => {
+    if (waiters.size === 0 || looking) return;
+    looking = true;
+    try {
+      const queueIds = await queuesWithWork(sql);
+      if (queueIds.length > 0) await ring(queueIds);
+      looks += 1;
+      if (looks % TOUCH_EVERY_LOOKS === 0) {
+        await touchAll([...waiters.all()].map(({ poll }) => poll.executorId));
+      }
+    } catch (error) {
+      if (!isAway(error)) onError(error);
+    } finally {
+      looking = false;
+    }
+  };
+  const timer = setInterval(look, RHYTHM.pollSafetyMs);
+  timer.unref();
+
+  return {
+    giveBack,
+
+    async take(poll, options) {
+      const { listener, waitMs } = options;
+      if (draining) throw unavailable("this server is shutting down; ask another one");
+      if (listener.gone) return [];
+      const keys = keysOf(poll);
+      const mayWait = (): boolean => waitMs > 0 && !listener.gone && !draining;
+      let leases: ClaimedLease[];
+      let began: number;
+      do {
+        began = rings;
+        leases = await engine.claim(poll);
+      } while (leases.length === 0 && mayWait() && rangSince(keys, began));
+      if (leases.length === 0 && mayWait()) {
+        if (waiters.size >= LIMITS.parkedPolls) {
+          throw unavailable("too many polls wait on this server; retry in a moment, or ask another one");
+        }
+        // In one go with the look at the rings: one that comes after it finds this poll parked.
+        leases = await park(poll, keys, options);
+      }
+      if (!listener.gone) return leases;
+      giveBack(leases);
+      return [];
+    },
+
+    get parked() {
+      return waiters.size;
+    },
+
+    drain() {
+      draining = true;
+      for (const waiter of waiters.all()) {
+        waiter.over = true;
+        if (!waiter.busy) waiter.answer([]);
+      }
+    },
+
+    close() {
+      clearInterval(timer);
+      channel.off("ready", onReady);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** A run to start as the protocol writes it, to what the engine takes. */
+import type { StartRun } from "../../worker/protocol.ts";
+import { LIMITS } from "../config.ts";
+import { badInput } from "../core/rejection.ts";
+import type { StartItem } from "../engine/engine.ts";
+import { TooLarge } from "../store/output-files.ts";
+import { jsonText } from "./body.ts";
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** `field` is where the run stands in the request. @throws BAD_INPUT, TooLarge */
+export function startItem(run: StartRun, namespace: string, field: string): StartItem {
+  const { job, input, inputBase64, runAt, delaySeconds } = run;
+  if (input !== undefined && inputBase64 !== undefined) {
+    throw badInput(`${field}.inputBase64`, "give either input or inputBase64, not both");
+  }
+  if (runAt !== undefined && delaySeconds !== undefined) {
+    throw badInput(`${field}.delaySeconds`, "give either runAt or delaySeconds, not both");
+  }
+  const item: StartItem = { namespace, job };
+  if (input !== undefined) item.input = jsonText(input, `${field}.input`, LIMITS.inputBytes);
+  if (inputBase64 !== undefined) item.inputBytes = bytesOf(inputBase64, `${field}.inputBase64`);
+  if (run.priority !== undefined) item.priority = run.priority;
+  if (runAt !== undefined) item.runAt = instantOf(runAt, `${field}.runAt`);
+  if (delaySeconds !== undefined) item.delayMs = Math.round(delaySeconds * 1000);
+  if (run.tags !== undefined) item.tags = run.tags;
+  if (run.idempotencyKey !== undefined)
+    item.idempotencyKey = checkKey(run.idempotencyKey, `${field}.idempotencyKey`);
+  if (run.after !== undefined) item.after = run.after;
+  return item;
+}
+
+function bytesOf(text: string, field: string): Buffer {
+  if (!BASE64.test(text)) throw badInput(field, "must be Base64 with padding (RFC 4648, section 4)");
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length > LIMITS.inputBytes) {
+    throw new TooLarge(
+      `has ${bytes.length} bytes; at most ${LIMITS.inputBytes} are allowed: put more into a file`,
+      field,
+    );
+  }
+  return bytes;
+}
+
+function instantOf(text: string, field: string): number {
+  const instant = Date.parse(text);
+  // The schema's form allows leap seconds, which no clock here knows.
+  if (Number.isNaN(instant)) throw badInput(field, "must be a date and time such as 2026-01-31T09:30:00Z");
+  return instant;
+}
+
+const UNPRINTABLE = /\p{Cc}/u;
+
+/** A key of the caller's choice: any text that can be stored and shown. */
+export function checkKey(key: string, field: string): string {
+  if (UNPRINTABLE.test(key)) throw badInput(field, "must not hold control characters");
+  return key;
+}

@@ -1,0 +1,70 @@
+/** Small reads for the worker protocol: where there is work, whose run it is, what became of it. */
+import type { RunState } from "../core/run.ts";
+import type { Sql } from "./connection.ts";
+
+/** Queues that hold ready runs. One index look per such queue, however many runs and queues there are. */
+export async function queuesWithWork(sql: Sql): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    with recursive queue(id) as (
+      (select queue_id from escapement.ready order by queue_id limit 1)
+      union all
+      select (select r.queue_id from escapement.ready r where r.queue_id > queue.id order by r.queue_id limit 1)
+      from queue where queue.id is not null
+    )
+    select id from queue where id is not null`;
+  return rows.map((row) => row.id);
+}
+
+/** Where a run belongs. */
+export interface RunScope {
+  namespaceId: number;
+  group: string;
+}
+
+/** Those of `runIds` that exist. */
+export async function readScopes(sql: Sql, runIds: string[]): Promise<Map<string, RunScope>> {
+  const rows = await sql<(RunScope & { id: string })[]>`
+    select r.id, r.namespace_id as "namespaceId", q."group"
+    from unnest(${runIds}::bigint[]) as w(id)
+    cross join lateral (select id, namespace_id, queue_id from escapement.run where run.id = w.id) as r
+    join escapement.queue q on q.id = r.queue_id`;
+  return new Map(rows.map(({ id, ...scope }) => [id, scope]));
+}
+
+/** What a lease's id says about it; `held` is false when the lease is over or never was. */
+export interface LeaseFacts extends RunScope {
+  runId: string;
+  held: boolean;
+  attempt: number;
+}
+
+/** Null when there is no such run. */
+export async function readLease(sql: Sql, runId: string, secret: string): Promise<LeaseFacts | null> {
+  const [row] = await sql<LeaseFacts[]>`
+    select r.id as "runId", r.namespace_id as "namespaceId", q."group", r.fence - r.released as attempt,
+      (r.state = 'RUNNING' and r.secret = ${secret}::uuid) is true as held
+    from escapement.run r join escapement.queue q on q.id = r.queue_id
+    where r.id = ${runId}`;
+  return row ?? null;
+}
+
+/** A run as producers see it. */
+export interface RunResult extends RunScope {
+  id: string;
+  state: RunState;
+  /** JSON text. */
+  output: string | null;
+  /** JSON text of {message, type?, stack?}. */
+  error: string | null;
+}
+
+/** Those of `runIds` that exist, in no order. */
+export async function readResults(sql: Sql, runIds: string[]): Promise<RunResult[]> {
+  return await sql<RunResult[]>`
+    select r.id, r.namespace_id as "namespaceId", q."group", r.state, r.output, r.error
+    from unnest(${runIds}::bigint[]) as w(id)
+    cross join lateral (
+      select id, namespace_id, queue_id, state, output, error from escapement.run where run.id = w.id
+    ) as r
+    join escapement.queue q on q.id = r.queue_id`;
+}
