@@ -87,17 +87,27 @@ function policyDelayMs(
 
 /** `RetryInput` of the API, durations as ISO 8601 text. Exactly one of the three is given. */
 export interface RetryInput {
-  off?: boolean | null;
-  fixed?: { delay?: string | null; max?: number | null; maxElapsed?: string | null } | null;
-  backoff?: {
-    initialDelay?: string | null;
-    delay?: string | null;
-    factor?: number | null;
-    cap?: string | null;
-    max?: number | null;
-    maxElapsed?: string | null;
-    jitter?: number | null;
-  } | null;
+  off?: boolean | null | undefined;
+  fixed?:
+    | {
+        delay?: string | null | undefined;
+        max?: number | null | undefined;
+        maxElapsed?: string | null | undefined;
+      }
+    | null
+    | undefined;
+  backoff?:
+    | {
+        initialDelay?: string | null | undefined;
+        delay?: string | null | undefined;
+        factor?: number | null | undefined;
+        cap?: string | null | undefined;
+        max?: number | null | undefined;
+        maxElapsed?: string | null | undefined;
+        jitter?: number | null | undefined;
+      }
+    | null
+    | undefined;
 }
 
 /** More retries than this is a loop, not a policy. */

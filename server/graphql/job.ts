@@ -1,0 +1,162 @@
+/** Jobs. Runs and triggers add their lists to it. */
+import { createJob, deleteJob, findJob, type Job, listJobs, updateJob } from "../store/jobs.ts";
+import { builder } from "./builder.ts";
+import { connectionOf, pageArguments, pageCost } from "./connection.ts";
+import { namespaceOf, namespaceShown, visible } from "./context.ts";
+import { textOf } from "./json.ts";
+import { Retry, RetryInput } from "./retry.ts";
+
+export const JobType = builder.objectRef<Job>("Job");
+
+builder.node(JobType, {
+  id: { resolve: ({ id }) => String(id) },
+  loadOne: async (id, context) => visible(context, await context.load.job(Number(id))),
+  fields: (t) => ({
+    namespace: t.string({
+      resolve: ({ namespaceId }, _args, { catalog }) => catalog.namespaceName(namespaceId),
+    }),
+    name: t.exposeString("name"),
+    description: t.exposeString("description", { nullable: true }),
+    tags: t.exposeStringList("tags"),
+    type: t.exposeString("type"),
+    group: t.exposeString("group"),
+    input: t.expose("input", {
+      type: "JSON",
+      nullable: true,
+      description: "Of runs without an input of their own.",
+    }),
+    priority: t.exposeInt("priority", { description: "Higher starts first." }),
+    retry: t.expose("retry", { type: Retry }),
+    timeout: t.expose("timeoutMs", { type: "Duration", description: "Of one attempt." }),
+    startDeadline: t.expose("startDeadlineMs", {
+      type: "Duration",
+      description: "A run that starts later than this after its scheduled time is late.",
+    }),
+    version: t.exposeInt("version", {
+      description: "Grows with every change; a run keeps the one it started with.",
+    }),
+    createdAt: t.expose("createdAt", { type: "DateTime" }),
+    updatedAt: t.expose("updatedAt", { type: "DateTime" }),
+    deletedAt: t.expose("deletedAt", {
+      type: "DateTime",
+      nullable: true,
+      description: "A deleted job is kept for the runs that name it.",
+    }),
+    running: t.boolean({
+      description: "A run of it is leased right now.",
+      resolve: async ({ id }, _args, { load }) => (await load.jobActivity(id))?.running ?? false,
+    }),
+    nextFireAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      resolve: async ({ id }, _args, { load }) => (await load.jobActivity(id))?.nextFireAt,
+    }),
+  }),
+});
+
+const JobConnection = builder.connectionObject({ type: JobType, name: "JobConnection" });
+
+const JobFilter = builder.inputType("JobFilter", {
+  fields: (t) => ({
+    search: t.string({ description: "A part of the name or description, in any letter case." }),
+    tags: t.stringList({ description: "All of them." }),
+    type: t.string(),
+    group: t.string(),
+  }),
+});
+
+const JobInput = builder.inputType("JobInput", {
+  fields: (t) => ({
+    namespace: t.string({ defaultValue: "default" }),
+    name: t.string({ required: true }),
+    description: t.string(),
+    tags: t.stringList(),
+    type: t.string({ required: true, description: "Which code runs: what workers take by type." }),
+    group: t.string({ defaultValue: "default", description: "Where it runs: workers poll groups." }),
+    input: t.field({ type: "JSON" }),
+    priority: t.int({ defaultValue: 5, description: "Higher starts first." }),
+    retry: t.field({ type: RetryInput }),
+    timeout: t.field({ type: "Duration", defaultValue: "PT5M" }),
+    startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),
+  }),
+});
+
+const JobPatch = builder.inputType("JobPatch", {
+  description: "What is absent stays as it is; null clears the description and the input.",
+  fields: (t) => ({
+    description: t.string(),
+    tags: t.stringList(),
+    type: t.string(),
+    group: t.string(),
+    input: t.field({ type: "JSON" }),
+    priority: t.int(),
+    retry: t.field({ type: RetryInput }),
+    timeout: t.field({ type: "Duration" }),
+    startDeadline: t.field({ type: "Duration" }),
+  }),
+});
+
+const byName = builder.args((t) => ({
+  namespace: t.string({ defaultValue: "default" }),
+  name: t.string({ required: true }),
+}));
+
+builder.queryFields((t) => ({
+  job: t.field({
+    type: JobType,
+    nullable: true,
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) =>
+      findJob(context.database.sql, await namespaceOf(context, namespace), name),
+  }),
+  jobs: t.field({
+    type: JobConnection,
+    description: "By name.",
+    complexity: pageCost,
+    args: { namespace: t.arg.string(), filter: t.arg({ type: JobFilter }), ...pageArguments },
+    resolve: async (_root, { namespace, filter, ...page }, context) =>
+      connectionOf(
+        await listJobs(context.database.sql, await namespaceShown(context, namespace), filter ?? {}, page),
+      ),
+  }),
+}));
+
+builder.mutationFields((t) => ({
+  createJob: t.field({
+    type: JobType,
+    args: { input: t.arg({ type: JobInput, required: true }) },
+    resolve: async (_root, { input }, context) =>
+      createJob(context.definitions, await namespaceOf(context, input.namespace), {
+        ...input,
+        input: textOf(input.input),
+      }),
+  }),
+  updateJob: t.field({
+    type: JobType,
+    args: { ...byName, input: t.arg({ type: JobPatch, required: true }) },
+    resolve: async (_root, { namespace, name, input }, context) =>
+      updateJob(context.definitions, await namespaceOf(context, namespace), name, {
+        ...input,
+        input: textOf(input.input),
+      }),
+  }),
+  deleteJob: t.boolean({
+    description: "Its triggers go with it; runs that have begun go on.",
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) => {
+      await deleteJob(context.definitions, await namespaceOf(context, namespace), name);
+      return true;
+    },
+  }),
+}));
+
+builder.subscriptionField("jobChanged", (t) =>
+  t.field({
+    type: JobType,
+    description: "A job was created, changed or deleted, or it gained or lost a trigger.",
+    args: { namespace: t.arg.string() },
+    subscribe: async (_root, { namespace }, context) =>
+      context.live.jobs(context, await namespaceShown(context, namespace)),
+    resolve: (job: Job) => job,
+  }),
+);

@@ -1,0 +1,72 @@
+/**
+ * Reading by id: what is asked for in the same moment, by whichever request, is read in one query. Nothing is kept, so
+ * nothing is stale; whether the caller may see what was read is for the resolver to check.
+ */
+import DataLoader from "dataloader";
+import type { Sql } from "../store/connection.ts";
+import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
+import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
+import {
+  type Attempt,
+  type Payload,
+  type Run,
+  readAttempts,
+  readDependencies,
+  readOutputs,
+  readPayloads,
+  readRuns,
+} from "../store/runs.ts";
+import { readTriggers, type Trigger } from "../store/triggers.ts";
+
+/** Null when there is no such thing. */
+type Load<Key, Value> = (key: Key) => Promise<Value | null>;
+
+export interface Loaders {
+  job: Load<number, Job>;
+  jobActivity: Load<number, JobActivity>;
+  trigger: Load<number, Trigger>;
+  run: Load<string, Run>;
+  /** Outputs that did not come with their run. */
+  output: Load<string, string>;
+  payload: Load<string, Payload>;
+  attempts: Load<string, Attempt[]>;
+  dependencies: Load<string, string[]>;
+  executor: Load<number, Executor>;
+  runningCount: Load<number, number>;
+}
+
+/** Keys of one query; past this nothing is gained. */
+const BATCH = 1_000;
+
+function batched<Key, Value>(read: (keys: Key[]) => Promise<Map<Key, Value>>): Load<Key, Value> {
+  const loader = new DataLoader<Key, Value | null>(
+    async (keys) => {
+      const found = await read([...new Set(keys)]);
+      return keys.map((key) => found.get(key) ?? null);
+    },
+    { cache: false, maxBatchSize: BATCH },
+  );
+  return (key) => loader.load(key);
+}
+
+function byId<Key, Value extends { id: Key }>(
+  read: (sql: Sql, keys: Key[]) => Promise<Value[]>,
+  sql: Sql,
+): Load<Key, Value> {
+  return batched(async (keys) => new Map((await read(sql, keys)).map((value) => [value.id, value])));
+}
+
+export function createLoaders(sql: Sql): Loaders {
+  return {
+    job: byId(readJobs, sql),
+    jobActivity: batched((ids) => readJobActivity(sql, ids)),
+    trigger: byId(readTriggers, sql),
+    run: byId(readRuns, sql),
+    output: batched((ids) => readOutputs(sql, ids)),
+    payload: batched((ids) => readPayloads(sql, ids)),
+    attempts: batched((ids) => readAttempts(sql, ids)),
+    dependencies: batched((ids) => readDependencies(sql, ids)),
+    executor: byId(readExecutors, sql),
+    runningCount: batched((ids) => readRunningCounts(sql, ids)),
+  };
+}

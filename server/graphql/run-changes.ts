@@ -1,0 +1,134 @@
+/** Runs started, cancelled and tried again. The engine does it; what is asked for of the answer decides what is read. */
+import { type GraphQLResolveInfo, Kind } from "graphql";
+import { durationMs } from "../core/duration.ts";
+import type { RunState } from "../core/run.ts";
+import type { StartedRun, StartItem } from "../engine/engine.ts";
+import { checkText } from "../store/definitions.ts";
+import type { Run } from "../store/runs.ts";
+import { builder } from "./builder.ts";
+import { type Context, namespaceOf, present } from "./context.ts";
+import { RunType, runOf } from "./run.ts";
+
+const StartRunInput = builder.inputType("StartRunInput", {
+  fields: (t) => ({
+    namespace: t.string({ defaultValue: "default" }),
+    job: t.string({ required: true }),
+    input: t.field({ type: "JSON", description: "Unset: the job's." }),
+    inputBytes: t.field({ type: "Base64", description: "Instead of input." }),
+    priority: t.int({ description: "Unset: the job's." }),
+    runAt: t.field({ type: "DateTime" }),
+    delay: t.field({ type: "Duration", description: "Instead of runAt." }),
+    tags: t.stringList(),
+    idempotencyKey: t.string({ description: "The same request with the same key starts nothing new." }),
+    after: t.idList({ description: "Runs to wait for, whatever they end as." }),
+  }),
+});
+
+type StartInput = typeof StartRunInput.$inferInput;
+
+/** Throws NOT_FOUND for a namespace the caller may not see. `place` is where the input stands in the request. */
+async function readStart(context: Context, input: StartInput, place: string): Promise<StartItem> {
+  const namespace = input.namespace ?? "default";
+  await namespaceOf(context, namespace, `${place}namespace`);
+  return {
+    namespace,
+    job: checkText(input.job, `${place}job`),
+    input: input.input?.text ?? null,
+    inputBytes: input.inputBytes ?? null,
+    priority: input.priority ?? null,
+    runAt: input.runAt ?? null,
+    delayMs: input.delay == null ? null : durationMs(input.delay, `${place}delay`),
+    tags: input.tags ?? null,
+    idempotencyKey:
+      input.idempotencyKey == null ? null : checkText(input.idempotencyKey, `${place}idempotencyKey`),
+    after: input.after ?? null,
+  };
+}
+
+/** Fields that the engine's answer already tells. */
+const TOLD = new Set(["id", "state", "createdAt", "__typename"]);
+
+function asksOnlyWhatIsTold({ fieldNodes }: GraphQLResolveInfo): boolean {
+  return fieldNodes.every(({ selectionSet }) =>
+    selectionSet?.selections.every((field) => field.kind === Kind.FIELD && TOLD.has(field.name.value)),
+  );
+}
+
+/** For answers that show nothing but `TOLD`; the rest is blank. */
+function toldOf({ id, state }: StartedRun): Run {
+  const unread = { namespaceId: 0, jobId: 0, versionId: 0, triggerId: null, parentId: null, priority: 0 };
+  const blank = {
+    input: null,
+    payload: 0,
+    tags: null,
+    wakeAt: null,
+    wakeKind: null,
+    readyAt: null,
+    executor: null,
+  };
+  const notYet = {
+    attempt: null,
+    startedAt: null,
+    endedAt: null,
+    progress: null,
+    message: null,
+    output: null,
+  };
+  const no = { cancelRequested: false, longOutput: false, error: null };
+  const readAt = new Date(0);
+  return { ...unread, ...blank, ...notYet, ...no, id, state, scheduledAt: readAt, readAt };
+}
+
+async function answer(
+  context: Context,
+  info: GraphQLResolveInfo,
+  run: { id: string; state: RunState },
+): Promise<Run> {
+  return asksOnlyWhatIsTold(info) ? toldOf(run) : present(context.load.run(run.id));
+}
+
+/** Reading 10,000 runs at once takes ten queries, not 10,000; a list of them costs as much as this many. */
+const START_LIST_COST = 100;
+
+builder.mutationFields((t) => ({
+  startRun: t.field({
+    type: RunType,
+    args: { input: t.arg({ type: StartRunInput, required: true }) },
+    resolve: async (_root, { input }, context, info) => {
+      const [run] = await context.engine.start([await readStart(context, input, "")]);
+      if (!run) throw new Error("the engine started nothing");
+      return answer(context, info, run);
+    },
+  }),
+  startRuns: t.field({
+    type: [RunType],
+    description: "All or none, up to 10,000.",
+    complexity: { field: 1, multiplier: START_LIST_COST },
+    args: { input: t.arg({ type: [StartRunInput], required: true }) },
+    resolve: async (_root, { input }, context, info) => {
+      const items: StartItem[] = [];
+      for (const [at, one] of input.entries()) items.push(await readStart(context, one, `input[${at}].`));
+      const started = await context.engine.start(items, { field: "input" });
+      return Promise.all(started.map((run) => answer(context, info, run)));
+    },
+  }),
+  cancelRun: t.field({
+    type: RunType,
+    description: "A waiting or ready run ends at once; a running one is told to stop.",
+    args: { id: t.arg.id({ required: true }), reason: t.arg.string() },
+    resolve: async (_root, { id, reason }, context, info) => {
+      await runOf(context, id);
+      const words = reason == null ? null : checkText(reason, "reason");
+      return answer(context, info, await context.engine.cancel(id, words));
+    },
+  }),
+  retryRun: t.field({
+    type: RunType,
+    description: "Puts a failed, cancelled or skipped run back into the queue, with all its retries.",
+    args: { id: t.arg.id({ required: true }) },
+    resolve: async (_root, { id }, context, info) => {
+      await runOf(context, id);
+      return answer(context, info, await context.engine.redrive(id));
+    },
+  }),
+}));

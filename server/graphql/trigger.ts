@@ -1,0 +1,279 @@
+/** Triggers, and what became of their due times. */
+import { durationMs } from "../core/duration.ts";
+import { DEFAULT_MISFIRE, type Misfire } from "../core/trigger.ts";
+import { listOccurrences, OCCURRENCE_OUTCOMES, type Occurrence } from "../store/occurrences.ts";
+import { pageSize } from "../store/page.ts";
+import {
+  createTrigger,
+  deleteTrigger,
+  pauseTrigger,
+  resumeTrigger,
+  updateTrigger,
+} from "../store/trigger-changes.ts";
+import { findTrigger, listTriggers, type TRIGGER_STATES, type Trigger, upcoming } from "../store/triggers.ts";
+import { builder } from "./builder.ts";
+import { connectionOf, pageArguments, pageCost } from "./connection.ts";
+import { namespaceOf, namespaceShown, present, visible } from "./context.ts";
+import { JobType } from "./job.ts";
+import { textOf } from "./json.ts";
+import { readSchedule, ScheduleInput, ScheduleType } from "./schedule.ts";
+
+const TriggerState = builder.enumType("TriggerState", {
+  values: {
+    NORMAL: { description: "It fires when it is due." },
+    PAUSED: { description: "Somebody paused it." },
+    BLOCKED: { description: "It waits for the end of its run." },
+    COMPLETE: { description: "It will not fire again." },
+    ERROR: { description: "It cannot fire; see `reason`." },
+  } satisfies Record<(typeof TRIGGER_STATES)[number], object>,
+});
+
+const MisfirePolicy = builder.enumType("MisfirePolicy", {
+  description: "What becomes of due times that were missed by more than the threshold.",
+  values: {
+    SKIP: { description: "None of them fires." },
+    FIRE_ONCE: { description: "The latest fires." },
+    FIRE_ALL: { description: "The latest `limit` fire." },
+  } satisfies Record<Misfire["policy"], object>,
+});
+
+const MisfireType = builder.objectRef<Misfire>("Misfire").implement({
+  fields: (t) => ({
+    policy: t.expose("policy", { type: MisfirePolicy }),
+    threshold: t.expose("thresholdMs", { type: "Duration" }),
+    limit: t.exposeInt("limit"),
+  }),
+});
+
+export const OccurrenceType = builder.objectRef<Occurrence>("Occurrence").implement({
+  description: "One nominal due time of a trigger and what became of it.",
+  fields: (t) => ({
+    scheduledAt: t.expose("scheduledAt", { type: "DateTime" }),
+    until: t.expose("until", {
+      type: "DateTime",
+      nullable: true,
+      description: "The last of them when this stands for a range of times that were passed over.",
+    }),
+    count: t.exposeInt("count"),
+    outcome: t.expose("outcome", {
+      type: builder.enumType("OccurrenceOutcome", { values: OCCURRENCE_OUTCOMES }),
+    }),
+    firedAt: t.expose("firedAt", { type: "DateTime", nullable: true }),
+  }),
+});
+
+const OccurrenceConnection = builder.connectionObject({ type: OccurrenceType, name: "OccurrenceConnection" });
+
+export const TriggerType = builder.objectRef<Trigger>("Trigger");
+
+builder.node(TriggerType, {
+  id: { resolve: ({ id }) => String(id) },
+  loadOne: async (id, context) => visible(context, await context.load.trigger(Number(id))),
+  fields: (t) => ({
+    namespace: t.string({
+      resolve: ({ namespaceId }, _args, { catalog }) => catalog.namespaceName(namespaceId),
+    }),
+    name: t.exposeString("name"),
+    job: t.field({ type: JobType, resolve: ({ jobId }, _args, { load }) => present(load.job(jobId)) }),
+    schedule: t.expose("schedule", { type: ScheduleType }),
+    startAt: t.expose("startAt", { type: "DateTime", nullable: true }),
+    endAt: t.expose("endAt", {
+      type: "DateTime",
+      nullable: true,
+      description: "The last instant at which it may be due.",
+    }),
+    misfire: t.expose("misfire", { type: MisfireType }),
+    priority: t.exposeInt("priority", { nullable: true, description: "Null: the job's." }),
+    input: t.expose("input", { type: "JSON", nullable: true, description: "Null: the job's." }),
+    state: t.expose("state", { type: TriggerState }),
+    reason: t.exposeString("reason", { nullable: true, description: "Why it is paused or in error." }),
+    firedCount: t.exposeInt("firedCount"),
+    nextFireAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "Null while it is paused, blocked or over.",
+      resolve: ({ state, nextAt }) => (state === "NORMAL" ? nextAt : null),
+    }),
+    lastFireAt: t.expose("lastAt", {
+      type: "DateTime",
+      nullable: true,
+      description: "The due time that fired last.",
+    }),
+    nextFires: t.field({
+      type: ["DateTime"],
+      description: "None while it is paused, blocked or over. A fixed delay's are the earliest possible.",
+      args: { first: t.arg.int({ defaultValue: 10 }) },
+      resolve: (trigger, { first }) => upcoming(trigger, pageSize(first ?? 10)),
+    }),
+    occurrences: t.field({
+      type: OccurrenceConnection,
+      description: "Newest first.",
+      complexity: pageCost,
+      args: pageArguments,
+      resolve: async ({ id }, page, { database }) =>
+        connectionOf(await listOccurrences(database.sql, id, page)),
+    }),
+    createdAt: t.expose("createdAt", { type: "DateTime" }),
+    updatedAt: t.expose("updatedAt", { type: "DateTime" }),
+  }),
+});
+
+const TriggerConnection = builder.connectionObject({ type: TriggerType, name: "TriggerConnection" });
+
+builder.objectField(JobType, "triggers", (t) =>
+  t.field({
+    type: TriggerConnection,
+    description: "By name.",
+    complexity: pageCost,
+    args: pageArguments,
+    resolve: async ({ id, namespaceId }, page, { database }) =>
+      connectionOf(await listTriggers(database.sql, namespaceId, { jobId: id }, page)),
+  }),
+);
+
+const TriggerFilter = builder.inputType("TriggerFilter", {
+  fields: (t) => ({
+    job: t.string({ description: "The job's name." }),
+    state: t.field({ type: TriggerState }),
+    search: t.string({ description: "A part of the name, in any letter case." }),
+  }),
+});
+
+const MisfireInput = builder.inputType("MisfireInput", {
+  fields: (t) => ({
+    policy: t.field({ type: MisfirePolicy, defaultValue: "FIRE_ONCE" }),
+    threshold: t.field({ type: "Duration", defaultValue: "PT1M" }),
+    limit: t.int({ defaultValue: 100, description: "Of FIRE_ALL: at most this many." }),
+  }),
+});
+
+const TriggerInput = builder.inputType("TriggerInput", {
+  fields: (t) => ({
+    namespace: t.string({ defaultValue: "default" }),
+    name: t.string({ required: true }),
+    job: t.string({ required: true }),
+    schedule: t.field({ type: ScheduleInput, required: true }),
+    startAt: t.field({ type: "DateTime" }),
+    endAt: t.field({ type: "DateTime", description: "Inclusive." }),
+    misfire: t.field({ type: MisfireInput }),
+    priority: t.int({ description: "Unset: the job's." }),
+    input: t.field({ type: "JSON", description: "Unset: the job's." }),
+    paused: t.boolean({ defaultValue: false }),
+  }),
+});
+
+const TriggerPatch = builder.inputType("TriggerPatch", {
+  description: "What is absent stays as it is; null clears times, priority and input.",
+  fields: (t) => ({
+    schedule: t.field({ type: ScheduleInput }),
+    startAt: t.field({ type: "DateTime" }),
+    endAt: t.field({ type: "DateTime", description: "Inclusive." }),
+    misfire: t.field({ type: MisfireInput }),
+    priority: t.int(),
+    input: t.field({ type: "JSON" }),
+  }),
+});
+
+/** What the store takes of an input or a patch. */
+function readPatch<Given extends typeof TriggerPatch.$inferInput>({
+  schedule,
+  misfire,
+  input,
+  ...rest
+}: Given) {
+  return {
+    ...rest,
+    schedule: schedule && readSchedule(schedule),
+    misfire: misfire && readMisfire(misfire),
+    input: textOf(input),
+  };
+}
+
+function readMisfire({ policy, threshold, limit }: typeof MisfireInput.$inferInput): Misfire {
+  return {
+    policy: policy ?? DEFAULT_MISFIRE.policy,
+    thresholdMs: threshold == null ? DEFAULT_MISFIRE.thresholdMs : durationMs(threshold, "misfire.threshold"),
+    limit: limit ?? DEFAULT_MISFIRE.limit,
+  };
+}
+
+const byName = builder.args((t) => ({
+  namespace: t.string({ defaultValue: "default" }),
+  name: t.string({ required: true }),
+}));
+
+builder.queryFields((t) => ({
+  trigger: t.field({
+    type: TriggerType,
+    nullable: true,
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) =>
+      findTrigger(context.database.sql, await namespaceOf(context, namespace), name),
+  }),
+  triggers: t.field({
+    type: TriggerConnection,
+    description: "By name.",
+    complexity: pageCost,
+    args: { namespace: t.arg.string(), filter: t.arg({ type: TriggerFilter }), ...pageArguments },
+    resolve: async (_root, { namespace, filter, ...page }, context) =>
+      connectionOf(
+        await listTriggers(
+          context.database.sql,
+          await namespaceShown(context, namespace),
+          filter ?? {},
+          page,
+        ),
+      ),
+  }),
+}));
+
+builder.mutationFields((t) => ({
+  createTrigger: t.field({
+    type: TriggerType,
+    args: { input: t.arg({ type: TriggerInput, required: true }) },
+    resolve: async (_root, { input }, context) =>
+      createTrigger(context.definitions, await namespaceOf(context, input.namespace), {
+        ...input,
+        ...readPatch(input),
+        schedule: readSchedule(input.schedule),
+      }),
+  }),
+  updateTrigger: t.field({
+    type: TriggerType,
+    args: { ...byName, input: t.arg({ type: TriggerPatch, required: true }) },
+    resolve: async (_root, { namespace, name, input }, context) =>
+      updateTrigger(context.definitions, await namespaceOf(context, namespace), name, readPatch(input)),
+  }),
+  deleteTrigger: t.boolean({
+    description: "Runs that it fired go on.",
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) => {
+      await deleteTrigger(context.definitions, await namespaceOf(context, namespace), name);
+      return true;
+    },
+  }),
+  pauseTrigger: t.field({
+    type: TriggerType,
+    args: { ...byName, reason: t.arg.string() },
+    resolve: async (_root, { namespace, name, reason }, context) =>
+      pauseTrigger(context.definitions, await namespaceOf(context, namespace), name, reason ?? null),
+  }),
+  resumeTrigger: t.field({
+    type: TriggerType,
+    description: "It goes on with the first time from now on; those that passed are recorded as PAUSED.",
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) =>
+      resumeTrigger(context.definitions, await namespaceOf(context, namespace), name),
+  }),
+}));
+
+builder.subscriptionField("triggerChanged", (t) =>
+  t.field({
+    type: TriggerType,
+    description: "A trigger was created or changed, or it fired.",
+    args: { namespace: t.arg.string() },
+    subscribe: async (_root, { namespace }, context) =>
+      context.live.triggers(context, await namespaceShown(context, namespace)),
+    resolve: (trigger: Trigger) => trigger,
+  }),
+);
