@@ -82,7 +82,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
 
   await ensurePartitions(context);
   await catalog.refreshQueues();
-  const graphql = createGraphql({ database, catalog, channel, engine, outputs, tokens, config, log });
+  const graphql = createGraphql({ database, catalog, channel, engine, outputs, tokens, log });
   const http = await createHttp({
     database,
     catalog,

@@ -2,20 +2,19 @@
  * The one port: dashboard, `/graphql`, worker protocol, probes. Every request and every WebSocket passes the same
  * check of Host and Origin first. Closing takes no new work, answers what is parked, and lets open requests finish.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { IncomingMessage } from "node:http";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import { type Config, LIMITS } from "./config.ts";
 import { notFound } from "./core/rejection.ts";
 import type { Engine } from "./engine/engine.ts";
-import { streamBodies } from "./gateway/body.ts";
 import { createEndings } from "./gateway/endings.ts";
 import { gateway } from "./gateway/gateway.ts";
 import { createPolls } from "./gateway/poll.ts";
 import { answerError, problem, sendProblem } from "./gateway/problem.ts";
 import { createScopes } from "./gateway/scopes.ts";
 import { serveDashboard } from "./http/dashboard.ts";
+import { type GraphqlEndpoint, graphqlRoute } from "./http/graphql.ts";
 import { type OriginRules, refusal } from "./http/origin.ts";
 import { probeRoutes } from "./http/probes.ts";
 import type { Catalog } from "./store/catalog.ts";
@@ -24,12 +23,6 @@ import type { Database } from "./store/connection.ts";
 import type { Outputs } from "./store/outputs.ts";
 import { createPresence } from "./store/presence.ts";
 import type { Tokens } from "./store/tokens.ts";
-
-/** What answers `/graphql`. It reads the bodies and says who may ask. */
-export interface GraphqlEndpoint {
-  handle(request: IncomingMessage, response: ServerResponse): unknown;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
 
 export interface HttpDeps {
   config: Config;
@@ -65,7 +58,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
 
   const app: FastifyInstance = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: LIMITS.bodyBytes,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -148,18 +141,4 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     endings.close();
   });
   return app;
-}
-
-function graphqlRoute(app: FastifyInstance, graphql: GraphqlEndpoint): void {
-  // It reads its bodies itself.
-  streamBodies(app);
-  app.route({
-    method: ["GET", "POST", "OPTIONS"],
-    url: "/graphql",
-    bodyLimit: LIMITS.graphqlBodyBytes,
-    handler: (request, reply) => {
-      reply.hijack();
-      graphql.handle(request.raw, reply.raw);
-    },
-  });
 }

@@ -1,5 +1,5 @@
 /** Which argument a GraphQL error is about. GraphQL says it in words and source positions; clients want its name. */
-import { type ASTNode, type GraphQLError, Kind, parse, visit } from "graphql";
+import { type ASTNode, BREAK, type GraphQLError, Kind, parse, visit } from "graphql";
 
 type Path = (string | number)[];
 
@@ -64,33 +64,29 @@ function usageOf(document: ASTNode, variable: string): Path | null {
   );
 }
 
+type Step = ASTNode | readonly ASTNode[];
+
+/** The names of the arguments and input fields around the first node that matches, and its places in lists. */
 function findPlace(
   document: ASTNode,
-  matches: (node: ASTNode, parent: ASTNode | undefined) => boolean,
+  matches: (node: ASTNode, parent: Step | undefined) => boolean,
 ): Path | null {
   let found: Path | null = null;
   visit(document, {
-    enter(node, key, parent, _path, ancestors) {
-      if (
-        found !== null ||
-        !matches(node, Array.isArray(parent) ? undefined : (parent as ASTNode | undefined))
-      )
-        return;
-      found = [...ancestors, node].flatMap((step, at, steps): Path => {
-        if (Array.isArray(step)) {
-          const owner = steps[at - 1];
-          const inList =
-            owner !== undefined && !Array.isArray(owner) && (owner as ASTNode).kind === Kind.LIST;
-          const next = steps[at + 1] ?? node;
-          return inList ? [step.indexOf(next as ASTNode)] : [];
-        }
-        const { kind } = step as ASTNode;
-        return kind === Kind.ARGUMENT || kind === Kind.OBJECT_FIELD
-          ? [(step as ASTNode & { name: { value: string } }).name.value]
-          : [];
-      });
-      void key;
+    enter(node, _key, parent, _path, ancestors) {
+      if (found !== null) return BREAK;
+      if (!matches(node, parent)) return undefined;
+      const steps: Step[] = [...ancestors, ...(parent ? [parent] : []), node];
+      found = steps.flatMap((step, at) => partOf(step, steps[at - 1], steps[at + 1]));
+      return BREAK;
     },
   });
   return found;
 }
+
+function partOf(step: Step, owner: Step | undefined, next: Step | undefined): Path {
+  if (isList(step)) return isList(owner) || owner?.kind !== Kind.LIST ? [] : [step.indexOf(next as ASTNode)];
+  return step.kind === Kind.ARGUMENT || step.kind === Kind.OBJECT_FIELD ? [step.name.value] : [];
+}
+
+const isList = (step: Step | undefined): step is readonly ASTNode[] => Array.isArray(step);
