@@ -60,6 +60,7 @@ function usageOf(document: ASTNode, variable: string): Path | null {
     (node, parent) =>
       node.kind === Kind.VARIABLE &&
       node.name.value === variable &&
+      !isList(parent) &&
       parent?.kind !== Kind.VARIABLE_DEFINITION,
   );
 }
