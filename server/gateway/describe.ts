@@ -193,7 +193,7 @@ export function describe<const D extends Described>(operationId: OperationId, de
     { description: sentence, content: { "application/problem+json": { schema: Problem } } },
   ]);
   const schema = {
-    querystring: NamespaceQuery,
+    ...(operationId === "openapi" ? {} : { querystring: NamespaceQuery }),
     ...requests,
     operationId,
     summary,
