@@ -1,6 +1,8 @@
 /** Two servers on one database, as processes, and what holds when one of them is killed. */
+import { createClient } from "graphql-ws";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import WebSocket from "ws";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type Program, startProgram } from "./program.ts";
 
@@ -65,6 +67,50 @@ test("a leader that is told to stop hands over in under a second", async () => {
   expect(await leader?.ended).toBe(0);
   // Well below the 3 s that an unannounced end takes; how far below is a question for the benchmarks.
   expect(tookMs).toBeLessThan(2_500);
+}, 60_000);
+
+test("a run started on one server wakes a poll parked on another, whose subscribers hear of each state", async () => {
+  const [here, there] = [await start(), await start()];
+  await here.graphql(`mutation { createJob(input: { name: "far", type: "test.far" }) { name } }`);
+  const client = createClient({
+    url: `${there.url.replace("http", "ws")}/graphql`,
+    webSocketImpl: WebSocket,
+  });
+  const states: string[] = [];
+  let ready = () => {};
+  const subscribed = new Promise<void>((resolve) => {
+    ready = resolve;
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    client.on("connected", () => ready());
+    client.subscribe<{ runChanged: { state: string } }>(
+      { query: `subscription { runChanged(namespace: "default", job: "far") { state } }` },
+      {
+        next: ({ data }) => {
+          states.push(data?.runChanged.state ?? "");
+          if (states.at(-1) === "SUCCEEDED") resolve();
+        },
+        error: reject,
+        complete: () => {},
+      },
+    );
+  });
+  await subscribed;
+  const polled = there.call("POST", "/v1/leases", { executor: "far", types: ["test.far"], waitSeconds: 30 });
+  const parked = async () => {
+    const [row] = await sql<
+      { n: number }[]
+    >`select coalesce(sum(parked_polls), 0)::int as n from escapement.server`;
+    return row?.n ?? 0;
+  };
+  await expect.poll(parked, { timeout: 10_000 }).toBe(1);
+  await here.graphql(`mutation { startRun(input: { job: "far" }) { id } }`);
+  const { body } = await polled;
+  const [lease] = (body as unknown as { leases: { id: string }[] }).leases;
+  await here.call("POST", `/v1/leases/${lease?.id}/complete`, { output: 1 });
+  await ended;
+  await client.dispose();
+  expect(states).toEqual(["READY", "RUNNING", "SUCCEEDED"]);
 }, 60_000);
 
 function isRunning(server: Program): boolean {
