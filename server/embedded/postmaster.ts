@@ -97,6 +97,8 @@ async function attempt(options: Launch, url: URL): Promise<Postmaster | FailedSt
   const { home, runtime, settings, temporary } = options;
   const log = openSync(home.log, "a", 0o600);
   const logStart = statSync(home.log).size;
+  // In a container a restarted server often has the process id of the one that crashed: its file is not ours.
+  const leftBehind = readPidFile(home);
   const child = spawnIn(runtime, "postgres", ["-D", home.data, ...settingArguments(url.port, settings)], {
     stdio: ["ignore", log, log],
   });
@@ -124,7 +126,8 @@ async function attempt(options: Launch, url: URL): Promise<Postmaster | FailedSt
   let progressAt = performance.now() + PROGRESS_EVERY_MS;
   while (!over) {
     const file = readPidFile(home);
-    if (file?.pid === pid && file.ready) return { pid, url, ended, stop };
+    const isOld = file?.pid === leftBehind?.pid && file?.startedAt === leftBehind?.startedAt;
+    if (file?.pid === pid && file.ready && !isOld) return { pid, url, ended, stop };
     if (performance.now() > progressAt) {
       options.onProgress(`PostgreSQL is still starting: ${lastLines(home, logStart, 1)}`);
       progressAt += PROGRESS_EVERY_MS;
@@ -170,12 +173,12 @@ function pidFile(home: Home): string {
   return join(home.data, "postmaster.pid");
 }
 
-/** postmaster.pid: the first line is the process id, the eighth says whether the server is ready. */
-function readPidFile(home: Home): { pid: number; ready: boolean } | undefined {
+/** postmaster.pid: line 1 is the process id, line 3 when it began, line 8 whether it is ready. */
+function readPidFile(home: Home): { pid: number; startedAt: string | undefined; ready: boolean } | undefined {
   try {
     const lines = readFileSync(pidFile(home), "utf8").split("\n");
     const pid = Number.parseInt(lines[0] ?? "", 10);
-    return pid > 0 ? { pid, ready: lines[7]?.trim() === "ready" } : undefined;
+    return pid > 0 ? { pid, startedAt: lines[2], ready: lines[7]?.trim() === "ready" } : undefined;
   } catch {
     return undefined;
   }
