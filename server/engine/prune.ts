@@ -16,11 +16,6 @@ export function firstRunIdAt(ms: number): bigint {
   return BigInt(Math.max(0, ms - RUN_EPOCH_MS)) << 22n;
 }
 
-/** When a run was created: its id says so. */
-export function createdAtOf(runId: string): number {
-  return Number(BigInt(runId) >> 22n) + RUN_EPOCH_MS;
-}
-
 const dayName = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
 const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 

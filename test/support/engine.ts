@@ -1,5 +1,5 @@
 /** An engine over a database of the test's own, without HTTP: for tests of the arrows themselves. */
-import { LIMITS, RHYTHM } from "../../server/config.ts";
+import { RHYTHM } from "../../server/config.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../server/core/retry.ts";
 import { createEngine } from "../../server/engine/arrows.ts";
 import { type EngineContext, newServerId } from "../../server/engine/context.ts";
@@ -93,6 +93,3 @@ export async function addJob(
     update escapement.job j set version_id = v.id from escapement.job_version v where v.job_id = j.id and j.version_id is null`;
   await context.catalog.refreshQueues();
 }
-
-/** How many items one coalesced statement takes. */
-export const LANE_ITEMS = LIMITS.laneItems;
