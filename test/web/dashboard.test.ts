@@ -122,7 +122,7 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
 
     // The log can be searched.
     await page.getByPlaceholder("Show lines that contain…").fill("SECOND");
-    await shows("1 lines");
+    await shows("1 line");
     await expect.poll(() => page.getByRole("log").getByText("first line").count()).toBe(0);
   });
 

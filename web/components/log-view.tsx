@@ -67,7 +67,9 @@ export function LogView({ run, attempt, children }: LogViewProps) {
           ))}
         </select>
         {filtered && (
-          <span className="text-xs text-muted tabular-nums">{formatCount(lines.length)} lines</span>
+          <span className="text-xs text-muted tabular-nums">
+            {formatCount(lines.length)} {lines.length === 1 ? "line" : "lines"}
+          </span>
         )}
         <Toggle on={follow} label="Follow the end" set={setFollow}>
           <ArrowDownToLine className="size-4" />

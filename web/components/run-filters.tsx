@@ -3,7 +3,7 @@ import { X } from "lucide-react";
 import { useCallback } from "react";
 import { JobNamesQuery } from "../graphql/jobs.ts";
 import { useLiveQuery } from "../graphql/live.ts";
-import type { RunSearch } from "../model/search.ts";
+import { isFiltered, type RunSearch } from "../model/search.ts";
 import { RUN_STATES, type RunState, runFace } from "../model/state.ts";
 import { TONE } from "./badge.tsx";
 import { Button } from "./button.tsx";
@@ -16,7 +16,6 @@ export type RunFiltersProps = { search: RunSearch; change: (part: RunSearch) => 
 export function RunFilters({ search, change }: RunFiltersProps) {
   const { namespace } = useViewer();
   const jobs = useLiveQuery(JobNamesQuery, { namespace, search: search.job });
-  const filtered = Object.values(search).some((value) => value !== undefined);
   const byJob = useCallback((job: string) => change({ job: job === "" ? undefined : job }), [change]);
   const tags = search.tag ?? [];
   return (
@@ -40,7 +39,7 @@ export function RunFilters({ search, change }: RunFiltersProps) {
       {search.trigger !== undefined && (
         <Chosen word={`trigger ${search.trigger}`} drop={() => change({ trigger: undefined })} />
       )}
-      {filtered && (
+      {isFiltered(search) && (
         <Button
           look="bare"
           onClick={() => change({ state: undefined, job: undefined, trigger: undefined, tag: undefined })}
@@ -62,7 +61,7 @@ function StateFilter({
   const toggle = (state: RunState): void =>
     choose(chosen.includes(state) ? chosen.filter((each) => each !== state) : [...chosen, state]);
   return (
-    <fieldset className="flex max-w-full gap-1 overflow-x-auto rounded-md border border-line bg-panel p-0.5">
+    <fieldset className="flex max-w-full min-w-0 gap-1 overflow-x-auto rounded-md border border-line bg-panel p-0.5">
       <legend className="sr-only">States</legend>
       {RUN_STATES.map((state) => {
         const face = runFace(state);

@@ -13,6 +13,9 @@ export type Submission<Data> = {
   submit: () => Promise<Data | undefined>;
 };
 
+/** What the server said about a form, and which one that was. */
+type Complaint = { form: string; field: string | undefined; message: string };
+
 /** `fields` are the names that the server's complaint may point to. */
 export function useSubmit<Values, Data, Variables extends AnyVariables>(
   reading: Reading<Values>,
@@ -20,18 +23,21 @@ export function useSubmit<Values, Data, Variables extends AnyVariables>(
   send: (values: Values) => Promise<OperationResult<Data, Variables>>,
 ): Submission<Data> {
   const [tried, setTried] = useState(false);
-  const [said, setSaid] = useState<{ field: string | undefined; message: string } | undefined>(undefined);
+  const [complaint, setComplaint] = useState<Complaint | undefined>(undefined);
+  const form = JSON.stringify(reading);
+  // A form that has been changed since is not what the server complained about.
+  const said = complaint?.form === form ? complaint : undefined;
   const theirs: Faults = said?.field === undefined ? {} : { [said.field]: said.message };
   return {
     faults: tried ? { ...theirs, ...reading.faults } : theirs,
     fault: said !== undefined && said.field === undefined ? said.message : undefined,
     submit: async () => {
       setTried(true);
-      setSaid(undefined);
+      setComplaint(undefined);
       if (reading.values === null) return undefined;
       const { data, error } = await send(reading.values);
       if (error === undefined) return data;
-      setSaid({ field: fieldAtFault(fieldOf(error), fields), message: messageOf(error) });
+      setComplaint({ form, field: fieldAtFault(fieldOf(error), fields), message: messageOf(error) });
       return undefined;
     },
   };

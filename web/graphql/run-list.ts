@@ -37,8 +37,12 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
   const filter = useMemo(() => ({ states: state, job, trigger, tags: tag }), [state, job, trigger, tag]);
   const page = useLiveQuery(RunsQuery, { namespace, filter, first, after });
   const options = useMemo<MergeOptions<RunRow>>(
-    () => ({ belongs: (run) => runBelongs(run, search), limit: first, head: after === undefined }),
-    [search, first, after],
+    () => ({
+      belongs: (run) => runBelongs(run, { state, job, trigger, tag }),
+      limit: first,
+      head: after === undefined,
+    }),
+    [state, job, trigger, tag, first, after],
   );
 
   const [list, setList] = useState<LiveList<RunRow>>(() => seedList(NO_ROWS, NO_ROWS, options));

@@ -92,6 +92,10 @@ export const triggerSearch = (raw: Raw): TriggerSearch =>
 export const executorSearch = (raw: Raw): ExecutorSearch =>
   present<ExecutorSearch>({ q: text(raw, "q"), after: text(raw, "after") });
 
+/** Whether a list shows less than everything; its page does not count. */
+export const isFiltered = ({ state, job, trigger, tag }: RunSearch): boolean =>
+  [state, job, trigger, tag].some((part) => part !== undefined);
+
 /** Whether a run belongs to a list under these filters; the server's `RunFilter`, for events that arrive later. */
 export function runBelongs(
   run: {

@@ -13,14 +13,14 @@ import { useTarget } from "../components/use-target.ts";
 import { useViewer } from "../components/viewer.tsx";
 import { type RunList, useRunList } from "../graphql/run-list.ts";
 import { curlStartRun } from "../model/curl.ts";
-import type { RunSearch } from "../model/search.ts";
+import { isFiltered, type RunSearch } from "../model/search.ts";
 
 const PAGE = 50;
 const route = getRouteApi("/runs");
 
 export function RunsPage() {
   const { namespace, mayOperate } = useViewer();
-  const { ns: _, ...search } = route.useSearch();
+  const search = route.useSearch();
   const navigate = route.useNavigate();
   const [starting, setStarting] = useState(false);
   const list = useRunList(namespace, search, PAGE);
@@ -41,7 +41,7 @@ export function RunsPage() {
       </PageHead>
       <RunFilters search={search} change={change} />
       <Panel>
-        <RunPage list={list} filtered={Object.keys(search).length > 0} />
+        <RunPage list={list} filtered={isFiltered(search)} />
         <Pager
           beyondFirst={search.after !== undefined}
           next={list.older}

@@ -1,5 +1,6 @@
 /** JSON as people type it, and commands to paste. */
 import { execFileSync } from "node:child_process";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { curlCreateJob, curlStartRun, curlTakeLease } from "../../../web/model/curl.ts";
 import { entriesOf, parseJson, previewJson } from "../../../web/model/json.ts";
@@ -11,18 +12,33 @@ describe("parsing", () => {
     expect(parseJson('[1, {"a": "b"}]')).toEqual({ ok: true, value: [1, { a: "b" }] });
   });
 
-  test("a fault is told with its line and column", () => {
-    expect(parseJson('{\n  "a": 1,\n  b: 2\n}')).toEqual({
-      ok: false,
-      message: "this is not JSON (line 3, column 3)",
-    });
+  test.each([
+    ['{\n  "a": 1,\n  b: 2\n}', "this is not JSON (line 3, column 3)"],
+    ['{ "a": }', "this is not JSON (line 1, column 8)"],
+    ["[1, 2,]", "this is not JSON (line 1, column 7)"],
+    ['{"a": 1,}', "this is not JSON (line 1, column 9)"],
+    ["[1 2]", "this is not JSON (line 1, column 4)"],
+    ["{} {}", "this is not JSON (line 1, column 4)"],
+    ["'a'", "this is not JSON (line 1, column 1)"],
+    ["[01]", "this is not JSON (line 1, column 2)"],
+    ["nul", "this is not JSON (line 1, column 1)"],
+    ['{"a":', "the text ends too early (line 1, column 6)"],
+    ["[[1]", "the text ends too early (line 1, column 5)"],
+  ])("%j: %s", (text, message) => {
+    expect(parseJson(text)).toEqual({ ok: false, message });
   });
 
-  test("a text that stops too early says so", () => {
-    expect(parseJson('{"a":')).toMatchObject({
-      ok: false,
-      message: expect.stringContaining("ends too early"),
-    });
+  test("a fault is never placed before what is sound: cutting there leaves the start of some JSON", () => {
+    fc.assert(
+      fc.property(fc.json(), fc.nat(), (json, cut) => {
+        const text = json.slice(0, cut % json.length);
+        const parsed = parseJson(`${text}\u0001`);
+        if (parsed.ok) throw new Error("a control character made JSON");
+        const column = Number(/column (\d+)/.exec(parsed.message)?.[1]);
+        // A token that was cut is itself the fault; nothing before its beginning is.
+        expect(text.slice(column - 1)).not.toMatch(/^[[\]{},:]/);
+      }),
+    );
   });
 });
 
