@@ -4,7 +4,7 @@
  */
 import type { Readable } from "node:stream";
 import type { CallOptions, Client } from "./client.ts";
-import { ProtocolError } from "./client.ts";
+import { ProtocolError, Unanswered } from "./client.ts";
 import { Cancelled, DoNotRetry, failureOf, LeaseLost, Stopped, TimedOut, WorkerStopping } from "./errors.ts";
 import type { WorkerEvent } from "./events.ts";
 import { Log, type LogLevel } from "./log.ts";
@@ -36,11 +36,12 @@ export interface Context {
   progress(fraction: number, message?: string): void;
   /** Stores an output file of this attempt. A stream is sent once; other data is sent until it is answered. */
   putFile(name: string, data: string | Uint8Array | Readable): Promise<void>;
-  /** Starts child runs when this run succeeds, or at once with `now`; `join` waits for all of them. */
-  startRuns(
-    runs: StartRun[],
-    options?: { join?: StartRun | undefined; now?: boolean | undefined },
-  ): Promise<ChildRunsAnswer>;
+  /**
+   * Starts child runs when this run succeeds, or at once with `now`; `join` waits for all of them. Throws Unanswered
+   * when nobody can tell whether it took effect: a handler that lets it pass fails the attempt, and what was to be
+   * started with its success never was.
+   */
+  startRuns(runs: StartRun[], options?: Pick<ChildRunsRequest, "join" | "now">): Promise<ChildRunsAnswer>;
 }
 
 /** Works on a run; what it returns becomes the run's output, what it throws fails the attempt. */
@@ -65,7 +66,6 @@ export class Attempt {
   readonly #log: Log;
   readonly #progress: Progress;
   #leaseSeconds: number;
-  #childRequests = 0;
 
   constructor(lease: Lease, parts: AttemptParts) {
     this.lease = lease;
@@ -165,24 +165,27 @@ export class Attempt {
     return this.#watch(replayable ? this.#parts.persist(put, signal) : put());
   }
 
+  /** A repetition would start the runs twice, so only what was certainly not sent is sent again. */
   #startRuns(
     runs: StartRun[],
-    { join, now }: { join?: StartRun | undefined; now?: boolean | undefined } = {},
+    options: Pick<ChildRunsRequest, "join" | "now"> = {},
   ): Promise<ChildRunsAnswer> {
-    // A request that is repeated because its answer was lost must not start its runs twice.
-    const scope = `${this.lease.run}:${this.lease.attempt}:${this.#childRequests++}`;
-    const keyed = (run: StartRun, index: number | "join"): StartRun => ({
-      ...run,
-      idempotencyKey: run.idempotencyKey ?? `${scope}:${index}`,
-    });
-    const request: ChildRunsRequest = {
-      runs: runs.map(keyed),
-      ...(join === undefined ? {} : { join: keyed(join, "join") }),
-      ...(now === undefined ? {} : { now }),
-    };
     const { signal } = this.#stopping;
     const { client, persist } = this.#parts;
-    return this.#watch(persist(() => client.startChildRuns(this.lease.id, request, { signal }), signal));
+    const once = async () => {
+      try {
+        return { answer: await client.startChildRuns(this.lease.id, { ...options, runs }, { signal }) };
+      } catch (error) {
+        if (error instanceof Unanswered && !error.sent) throw error;
+        return { error };
+      }
+    };
+    const start = async () => {
+      const { answer, error } = await persist(once, signal);
+      if (answer === undefined) throw error;
+      return answer;
+    };
+    return this.#watch(start());
   }
 
   async #beat(report: HeartbeatRequest, options: CallOptions): Promise<void> {

@@ -11,7 +11,6 @@
  *
  * SIGTERM and SIGINT drain; a second one ends at once. It also ends when the process that started it is gone.
  */
-import { hostname } from "node:os";
 import type { Handler } from "./attempt.ts";
 import { describeEvent } from "./events.ts";
 import { demoHandlers } from "./tasks/demo.ts";
@@ -63,7 +62,6 @@ function workerOf(namespace: string): Worker {
     url: env.ESCAPEMENT_URL ?? "http://127.0.0.1:4400",
     token: env.ESCAPEMENT_TOKEN,
     namespace,
-    executor: `builtin-${hostname()}-${process.pid}`,
     concurrency: concurrency === undefined ? undefined : Number(concurrency),
     labels: { builtin: "true" },
     handlers: handlers(),

@@ -51,14 +51,26 @@ export class ProtocolError extends Error {
   }
 }
 
-/** No answer came: nobody can tell whether the call took effect. */
+/** No answer came: unless it was never sent, nobody can tell whether the call took effect. */
 export class Unanswered extends Error {
   override readonly name = "Unanswered";
+  /** False when there was no connection to send it on. */
+  readonly sent: boolean;
 
   constructor(call: string, cause: unknown) {
     super(`${call} got no answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.sent = !UNCONNECTED.includes(String(cause instanceof Error && Reflect.get(cause, "code")));
   }
 }
+
+const UNCONNECTED = [
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
 
 export interface ClientOptions {
   /** Where the control plane listens, such as http://127.0.0.1:4400. A path in front of /v1 is kept. */

@@ -5,6 +5,8 @@ export { Cancelled, DoNotRetry, LeaseLost, RetryAfter, Stopped, TimedOut, Worker
 export { describeEvent, type WorkerEvent } from "./events.ts";
 export type { LogLevel } from "./log.ts";
 export type * from "./protocol.ts";
-export { type HttpOptions, http } from "./tasks/http.ts";
-export { type ShellOptions, shell } from "./tasks/shell.ts";
+export { AddressRefused } from "./tasks/address.ts";
+export { type HttpOptions, type HttpOutput, http } from "./tasks/http.ts";
+export type { HttpInput } from "./tasks/request.ts";
+export { type ShellInput, type ShellOptions, type ShellOutput, shell } from "./tasks/shell.ts";
 export { createWorker, type StopOptions, type Worker, type WorkerOptions } from "./worker.ts";

@@ -3,6 +3,8 @@
 import { pause } from "./persist.ts";
 import type { HeartbeatRequest } from "./protocol.ts";
 
+/** The server shows a message as one line and takes no other control characters. */
+const CONTROLS = /[^\P{Cc}\t\n]/gu;
 /** As often as an eye can follow a bar; a handler that reports in a tight loop costs no more than this. */
 const PAUSE_MS = 200;
 
@@ -22,8 +24,8 @@ export class Progress {
     if (Number.isNaN(fraction) || this.#closing.signal.aborted) return;
     const progress = Math.min(1, Math.max(0, fraction));
     // A bar that moves on keeps the words beside it until there are new ones.
-    const words = message ?? this.#latest?.message;
-    this.#latest = words === undefined ? { progress } : { progress, message: words.slice(0, 1000) };
+    const words = message?.replace(CONTROLS, " ").slice(0, 1000) ?? this.#latest?.message;
+    this.#latest = words === undefined ? { progress } : { progress, message: words };
     this.#sending ??= this.#sendAll();
   }
 

@@ -81,7 +81,7 @@ export class Worker {
     this.#concurrency = checkedConcurrency(options.concurrency ?? 10);
     this.#handlers = new Map(Object.entries(options.handlers));
     if (this.#handlers.size === 0) throw new Error("A worker needs at least one handler.");
-    this.executor = options.executor ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+    this.executor = options.executor ?? ownName();
     this.#client = new Client({ ...options, connections: Math.min(128, this.#concurrency + 4) });
     this.#persist = createPersist({
       failed: (error, retryInMs) => this.#unreachable(error, retryInMs),
@@ -298,6 +298,14 @@ export class Worker {
       process.emitWarning(error instanceof Error ? error : String(error));
     }
   }
+}
+
+/** Unique among processes; a host's name may hold what PROTOCOL.md "Names" does not allow. */
+function ownName(): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9.-]/g, "_")
+    .slice(0, 80);
+  return `${host.replace(/^[.-]/, "_")}-${process.pid}-${randomBytes(3).toString("hex")}`;
 }
 
 function checkedConcurrency(concurrency: number): number {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startServer, type TestServer } from "../support/server.ts";
-import { cancelRun, createJob, endOf, type Speaker, startRun, startRuns } from "./play.ts";
+import { cancelRun, createJob, endOf, eventually, type Speaker, startRun, startRuns } from "./play.ts";
 
 const ADMIN = "the-administrators-secret";
 let server: TestServer & Speaker;
@@ -57,7 +57,7 @@ describe("the curl worker", () => {
   test("stops a run that is cancelled, and leaves when it is told to", async () => {
     const worker = startProcess("sh", ["worker/examples/worker.sh"]);
     const id = await startRun(server, "sh.sleep", 600);
-    await expect.poll(() => stateOf(id)).toBe("RUNNING");
+    await eventually(() => stateOf(id)).toBe("RUNNING");
     await cancelRun(server, id);
     expect(await endOf(server, id)).toMatchObject({ state: "CANCELLED" });
     worker.kill("SIGTERM");
@@ -90,11 +90,11 @@ describe("the Python worker", () => {
   test("stops a run that is cancelled, and lets others finish when it is told to leave", async () => {
     const worker = startProcess("python3", ["worker/examples/worker.py"]);
     const cancelled = await startRun(server, "py.sleep", 600);
-    await expect.poll(() => stateOf(cancelled)).toBe("RUNNING");
+    await eventually(() => stateOf(cancelled)).toBe("RUNNING");
     await cancelRun(server, cancelled);
     expect(await endOf(server, cancelled)).toMatchObject({ state: "CANCELLED" });
     const finishing = await startRun(server, "py.sleep", 1);
-    await expect.poll(() => stateOf(finishing)).toBe("RUNNING");
+    await eventually(() => stateOf(finishing)).toBe("RUNNING");
     worker.kill("SIGTERM");
     expect(await once(worker, "exit")).toEqual([0, null]);
     expect(await endOf(server, finishing)).toMatchObject({ state: "SUCCEEDED" });
@@ -137,7 +137,7 @@ describe("the built-in worker", () => {
     async (how) => {
       const worker = startProcess(process.execPath, entry, settings);
       const id = await startRun(server, "shell", { command: "echo pid=$$; sleep 600" });
-      await expect.poll(() => logOf(id)).toContain("pid=");
+      await eventually(() => logOf(id)).toContain("pid=");
       const pid = Number(/pid=(\d+)/.exec(await logOf(id))?.[1]);
       if (how === "SIGTERM") worker.kill("SIGTERM");
       else worker.disconnect();

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { createTestDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
-import { createJob, endOf, startRuns, startWorker, stopWorkers, unique } from "./play.ts";
+import { createJob, endOf, eventually, startRuns, startWorker, stopWorkers, unique } from "./play.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -19,11 +19,12 @@ afterEach(async () => {
 
 describe("a worker", () => {
   test("executes each run once though answers get lost", async () => {
-    const server = await startServer();
-    undo.push(() => server.close());
-    const type = await createJob(server, unique("lossy"));
-    const network = await startNetwork(Number(new URL(server.url).port));
+    const network = await startNetwork();
     undo.push(network.close);
+    const server = await startServer({ config: { allowedHosts: [new URL(network.url).host] } });
+    undo.push(() => server.close());
+    network.leadTo(server.url);
+    const type = await createJob(server, unique("lossy"));
     const seen = counter();
     const { event } = await startWorker(
       { url: network.url },
@@ -73,7 +74,7 @@ describe("a worker", () => {
       { concurrency: 5 },
     );
     const ids = await startRuns(witness, type, new Array(150).fill(null));
-    await expect.poll(() => seen.runs().length).toBeGreaterThan(30);
+    await eventually(() => seen.runs().length).toBeGreaterThan(30);
     await endProcess(process);
     await event("disconnected");
     process = await startServerProcess(url, database.url, dataDir);
@@ -96,14 +97,18 @@ function counter() {
 }
 
 /** A network between worker and server that can lose answers: the server has acted, the worker hears nothing. */
-async function startNetwork(port: number) {
+async function startNetwork() {
   const sockets = new Set<Socket>();
+  let port = 0;
   let every = 0;
   let answers = 0;
   const loseEvery = (count: number) => {
     every = count;
   };
-  const network = { url: "", lost: 0, loseEvery, close };
+  const leadTo = (url: string) => {
+    port = Number(new URL(url).port);
+  };
+  const network = { url: "", lost: 0, leadTo, loseEvery, close };
   const proxy = createServer((worker) => {
     const server = connect(port, "127.0.0.1");
     for (const [from, to] of [
@@ -161,7 +166,7 @@ async function startServerProcess(url: string, databaseUrl: string, dataDir: str
       () => false,
     );
   };
-  await expect.poll(isReady, { timeout: 20_000 }).toBe(true);
+  await eventually(isReady).toBe(true);
   return started;
 }
 

@@ -1,5 +1,6 @@
 /** What the tests of workers say again and again: jobs, runs, workers, and waiting for how they end. */
 import { randomBytes } from "node:crypto";
+import { expect } from "vitest";
 import {
   Client,
   createWorker,
@@ -40,6 +41,11 @@ export async function startRuns(server: Speaker, job: string, inputs: unknown[])
 export async function startRun(server: Speaker, job: string, input: unknown = null): Promise<string> {
   const [id = ""] = await startRuns(server, job, [input]);
   return id;
+}
+
+/** Asks again and again until the answer is as expected. */
+export function eventually<T>(ask: () => T | Promise<T>) {
+  return expect.poll(ask, { timeout: 20_000, interval: 20 });
 }
 
 /** Waits for the run to end. */

@@ -14,6 +14,7 @@ import {
   cancelRun,
   createJob,
   endOf,
+  eventually,
   signal,
   startRun,
   startRuns,
@@ -161,9 +162,11 @@ describe("a worker", () => {
       },
     });
     const id = await startRun(server, type);
-    await expect
-      .poll(() => view(id))
-      .toMatchObject({ state: "RUNNING", progress: 0.25, message: "a quarter" });
+    await eventually(() => view(id)).toMatchObject({
+      state: "RUNNING",
+      progress: 0.25,
+      message: "a quarter",
+    });
     goOn.resolve();
     expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED" });
   });
@@ -195,9 +198,12 @@ describe("a worker", () => {
     expect((await view(id)).children.nodes).toHaveLength(1);
     goOn.resolve();
     await endOf(server, id);
-    await expect
-      .poll(async () => (await view(id)).children.nodes.map(({ state }) => state))
-      .toEqual(["SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED"]);
+    await eventually(async () => (await view(id)).children.nodes.map(({ state }) => state)).toEqual([
+      "SUCCEEDED",
+      "SUCCEEDED",
+      "SUCCEEDED",
+      "SUCCEEDED",
+    ]);
   });
 });
 
