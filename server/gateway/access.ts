@@ -3,6 +3,7 @@
  * names none cannot be defined. The namespace comes from the token, else from the query, else it is `default`.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { checkName } from "../core/name.ts";
 import { mayOperate, mayRead, mayWork, type Principal } from "../core/principal.ts";
 import { forbidden, unavailable } from "../core/rejection.ts";
 import type { Catalog } from "../store/catalog.ts";
@@ -70,6 +71,7 @@ export function guardRoutes(app: FastifyInstance, { tokens, catalog, isDraining 
 
 async function identify(principal: Principal, asked: string | undefined, catalog: Catalog): Promise<Caller> {
   const own = principal.namespaceId;
+  if (asked !== undefined) checkName(asked, "namespace");
   if (own === null) {
     const namespaceId = await catalog.namespaceId(asked ?? "default");
     return { principal, namespaceId, onlyNamespaceId: asked === undefined ? null : namespaceId };

@@ -79,7 +79,11 @@ export function problemOf(error: unknown): Problem | null {
 export function sendProblem(reply: FastifyReply, said: Problem): FastifyReply {
   if (said.status === 503 || said.status === 429) reply.header("retry-after", RETRY_AFTER_SECONDS);
   if (said.status === 401) reply.header("www-authenticate", 'Bearer realm="escapement"');
-  return reply.code(said.status).type("application/problem+json").send(JSON.stringify(said));
+  // As bytes: to text Fastify would add a charset, which this type does not have.
+  return reply
+    .code(said.status)
+    .type("application/problem+json")
+    .send(Buffer.from(JSON.stringify(said)));
 }
 
 /** Fastify's error handler for `/v1`. */

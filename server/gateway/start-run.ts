@@ -1,6 +1,7 @@
 /** A run to start as the protocol writes it, to what the engine takes. */
 import type { StartRun } from "../../worker/protocol.ts";
 import { LIMITS } from "../config.ts";
+import { checkName } from "../core/name.ts";
 import { badInput } from "../core/rejection.ts";
 import type { StartItem } from "../engine/engine.ts";
 import { TooLarge } from "../store/output-files.ts";
@@ -17,7 +18,7 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
   if (runAt !== undefined && delaySeconds !== undefined) {
     throw badInput(`${field}.delaySeconds`, "give either runAt or delaySeconds, not both");
   }
-  const item: StartItem = { namespace, job };
+  const item: StartItem = { namespace, job: checkName(job, `${field}.job`) };
   if (input !== undefined) item.input = jsonText(input, `${field}.input`, LIMITS.inputBytes);
   if (inputBase64 !== undefined) item.inputBytes = bytesOf(inputBase64, `${field}.inputBase64`);
   if (run.priority !== undefined) item.priority = run.priority;
