@@ -1,11 +1,11 @@
 /** GraphQL for clients: over HTTP, with subscriptions as server-sent events or on a WebSocket. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { GraphQLError, GraphQLSchema } from "graphql";
 import { createYoga } from "graphql-yoga";
 import { LIMITS } from "../config.ts";
 import { mayRead } from "../core/principal.ts";
-import { forbidden } from "../core/rejection.ts";
+import { badInput, forbidden } from "../core/rejection.ts";
 import { createOverviews } from "../store/overview.ts";
 import type { Caller, Context, GraphqlDependencies, Shared } from "./context.ts";
 import { publicError, statusOf } from "./errors.ts";
@@ -72,15 +72,10 @@ export function createGraphql(dependencies: GraphqlDependencies): Graphql {
   return {
     schema,
     async handle(request, response) {
-      const { headers, method } = request;
-      // What `curl -d` sends by itself; a form is no way to ask GraphQL.
-      if (method === "POST" && /^application\/x-www-form-urlencoded|^$/.test(headers["content-type"] ?? "")) {
-        headers["content-type"] = "application/json";
-      }
-      // GraphiQL holds no data; what it asks then carries a token.
-      const forPage = method === "GET" && headers.accept?.includes("text/html");
       try {
-        await yoga(request, response, forPage ? NOBODY : await identify(headers.authorization));
+        if (request.method === "POST") requireJson(request.headers);
+        const { authorization } = request.headers;
+        await yoga(request, response, asksForPage(request) ? NOBODY : await identify(authorization));
       } catch (error) {
         refuse(response, publicError(error, log));
       }
@@ -98,6 +93,21 @@ const NOBODY: Caller = {
   principal: { role: "WORKER", namespaceId: null, groups: [], tokenId: null, authentication: true },
   authorization: undefined,
 };
+
+/** GraphiQL holds no data; what it asks then carries a token. */
+function asksForPage({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && (headers.accept?.includes("text/html") ?? false);
+}
+
+/** What `curl -d` calls a form is taken as JSON; a form is no way to ask GraphQL. Throws BAD_INPUT for other types. */
+function requireJson(headers: IncomingHttpHeaders): void {
+  const type = headers["content-type"] ?? "";
+  if (/^application\/(graphql\+)?json\b/.test(type)) return;
+  if (!/^(application\/x-www-form-urlencoded\b|$)/.test(type)) {
+    throw badInput("content-type", `the body must be application/json, not ${type}`);
+  }
+  headers["content-type"] = "application/json";
+}
 
 /** Answers a request that GraphQL never saw. */
 function refuse(response: ServerResponse, error: GraphQLError): void {

@@ -270,7 +270,8 @@ builder.mutationFields((t) => ({
 builder.subscriptionField("triggerChanged", (t) =>
   t.field({
     type: TriggerType,
-    description: "A trigger was created or changed, or it fired.",
+    description:
+      "A trigger was created or changed, or it fired. When one is deleted, its job is what changed.",
     args: { namespace: t.arg.string() },
     subscribe: async (_root, { namespace }, context) =>
       context.live.triggers(context, await namespaceShown(context, namespace)),

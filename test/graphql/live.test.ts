@@ -144,16 +144,16 @@ test("jobs, triggers and executors are reported when they change, in their names
         createTrigger(input: { namespace: $namespace, name: "seen", job: "seen", paused: true,
           schedule: { fixedRate: { every: "PT1H" } } }) { id }
         updateJob(namespace: $namespace, name: "seen", input: { priority: 7 }) { id }
-        deleteJob(namespace: $namespace, name: "seen")
       }`,
       { namespace },
     );
   await make("apart");
   await make("default");
-  expect((await jobs.next()).jobChanged).toMatchObject({ name: "seen" });
+  expect((await jobs.next()).jobChanged).toMatchObject({ name: "seen", deletedAt: null });
+  expect(await triggers.next()).toEqual({ triggerChanged: { name: "seen", state: "PAUSED" } });
+  await get(server, `mutation { deleteJob(namespace: "default", name: "seen") }`);
   const last = await until(jobs, ({ jobChanged }) => jobChanged.deletedAt !== null);
   expect(last.jobChanged).toMatchObject({ name: "seen", version: 2 });
-  expect(await triggers.next()).toEqual({ triggerChanged: { name: "seen", state: "PAUSED" } });
   await server.call("PUT", "/v1/executors/fresh", { groups: ["default"], types: ["t"], capacity: 2 });
   await until(executors, ({ executorChanged }) => executorChanged.name === "fresh");
 });
