@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startServer, type TestServer } from "../support/server.ts";
 import { cancelRun, createJob, endOf, eventually, type Speaker, startRun, startRuns } from "./play.ts";
+import { expectGone } from "./processes.ts";
 
 const ADMIN = "the-administrators-secret";
 let server: TestServer & Speaker;
@@ -142,7 +143,7 @@ describe("the built-in worker", () => {
       if (how === "SIGTERM") worker.kill("SIGTERM");
       else worker.disconnect();
       expect(await once(worker, "exit")).toEqual([0, null]);
-      expect(() => process.kill(-pid, 0)).toThrow("ESRCH");
+      await expectGone(pid);
       expect(await stateOf(id)).toBe("READY");
       await cancelRun(server, id);
     },

@@ -1,9 +1,9 @@
 /** The shell task against real processes. */
-import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { Cancelled, DoNotRetry, TimedOut, WorkerStopping } from "../../worker/index.ts";
 import { shell } from "../../worker/tasks/shell.ts";
 import { contextFor } from "./context.ts";
+import { expectGone } from "./processes.ts";
 
 const environment = { ...process.env, ESCAPEMENT_TOKEN: "secret-of-the-worker" };
 const run = shell({ environment, killGraceSeconds: 0.2 });
@@ -138,10 +138,3 @@ describe("the shell task", () => {
     expect(stdout.endsWith("19999\n20000")).toBe(true);
   });
 });
-
-/** A zombie that its new parent has not reaped yet is gone for our purposes. */
-async function expectGone(pid: number): Promise<void> {
-  expect(pid).toBeGreaterThan(0);
-  const state = () => spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
-  await expect.poll(state, { timeout: 5_000 }).toMatch(/^(Z.*)?$/);
-}
