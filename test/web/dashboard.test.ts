@@ -23,6 +23,8 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
   beforeAll(async () => {
     execFileSync(process.execPath, ["server/setup.mjs", "--web"], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      // Vitest's own NODE_ENV would make it a development build.
+      env: { ...process.env, NODE_ENV: "production" },
     });
     [browser, server] = await Promise.all([openBrowser(), startServer()]);
   });
@@ -87,6 +89,11 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     const { status } = await server.call("POST", `/v1/leases/${lease.id}/${call}`, body);
     expect(status).toBeLessThan(300);
   };
+  const log = async (lease: Lease, body: string): Promise<void> => {
+    const headers = { "content-type": "text/plain" };
+    const { status } = await fetch(at(`/v1/leases/${lease.id}/logs`), { method: "POST", headers, body });
+    expect(status).toBe(202);
+  };
 
   test("a run started from its job's page is followed live to its output", async () => {
     const job = await makeJob();
@@ -107,13 +114,13 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await shows('"from the page"');
     const lease = await claim(job);
     await heading.getByText("Running").waitFor();
-    await tell(lease, "logs", "first line\n\u001b[31mERROR second line\u001b[0m\n");
+    await log(lease, "first line\n\u001b[31mERROR second line\u001b[0m\n");
     await page.getByRole("log").getByText("first line").waitFor();
     await page.getByRole("log").getByText("ERROR second line").waitFor();
     await tell(lease, "heartbeat", { progress: 0.5, message: "half way" });
     await shows("half way");
     await page.getByRole("progressbar").first().waitFor();
-    await tell(lease, "logs", "third line\n");
+    await log(lease, "third line\n");
     await page.getByRole("log").getByText("third line").waitFor();
     await tell(lease, "complete", { output: { answer: 42 } });
     await heading.getByText("Succeeded").waitFor();
@@ -165,7 +172,7 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await startRun(job, { tags: ["blue"] });
     await page.goto(at("/runs?ns=default"));
     const rows = page.getByRole("table", { name: "Runs, newest first" }).getByRole("row");
-    await page.getByRole("searchbox", { name: "Job by name" }).fill(job);
+    await page.getByLabel("Job by name").fill(job);
     await expect.poll(() => rows.count()).toBe(3);
     await page.getByRole("button", { name: "Waiting" }).click();
     await expect.poll(() => rows.count()).toBe(2);
@@ -224,7 +231,7 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await page.getByRole("button", { name: "Resume workdays" }).click();
     await shows("No trigger fits these filters.");
     await page.goto(at("/triggers?ns=default"));
-    await page.getByRole("table", { name: "Triggers" }).getByText("Active").waitFor();
+    await page.getByRole("cell", { name: "Active", exact: true }).waitFor();
   });
 
   test("the overview's numbers follow what happens, without a reload", async () => {

@@ -1,6 +1,6 @@
 /** A page of runs that live events flow into, throttled and bounded. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { CombinedError } from "urql";
+import { type CombinedError, useClient } from "urql";
 import { type LiveList, type MergeOptions, mergeEvents, seedList, showFresh } from "../model/live-list.ts";
 import { type RunSearch, runBelongs } from "../model/search.ts";
 import { useEvents, useLiveQuery, useThrottled } from "./live.ts";
@@ -27,14 +27,16 @@ export type RunList = {
   fetching: boolean;
   error: CombinedError | undefined;
   reload: () => void;
-  /** The cursor of the next older page, if there is one. */
-  older: string | undefined;
+  hasOlder: boolean;
+  /** Where the next older page begins; undefined when there is none after all. */
+  olderCursor: () => Promise<string | undefined>;
 };
 
 /** Reads one page of `first` runs under a filter and keeps it true. */
 export function useRunList(namespace: string, search: RunSearch, first: number): RunList {
   const { after, state, job, trigger, tag } = search;
   const filter = useMemo(() => ({ states: state, job, trigger, tags: tag }), [state, job, trigger, tag]);
+  const client = useClient();
   const page = useLiveQuery(RunsQuery, { namespace, filter, first, after });
   const options = useMemo<MergeOptions<RunRow>>(
     () => ({
@@ -77,6 +79,16 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
     flush();
   });
 
+  const info = page.data?.runs.pageInfo;
+  const lastRead = page.data?.runs.nodes.at(-1)?.id;
+  const olderCursor = async (): Promise<string | undefined> => {
+    if (list.rows.at(-1)?.id === lastRead) return nextCursor(info);
+    // Rows have moved since the page was read, and with them the place where the next one begins.
+    const variables = { namespace, filter, first, after };
+    const answer = await client.query(RunsQuery, variables, { requestPolicy: "network-only" }).toPromise();
+    return nextCursor(answer.data?.runs.pageInfo);
+  };
+
   return {
     rows: list.rows,
     arrived: list.arrived,
@@ -92,6 +104,7 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
     fetching: page.fetching,
     error: page.error,
     reload: page.reload,
-    older: nextCursor(page.data?.runs.pageInfo),
+    hasOlder: list.trimmed || nextCursor(info) !== undefined,
+    olderCursor,
   };
 }

@@ -3,12 +3,13 @@ import { progressRank, type RunState } from "./state.ts";
 
 export type Row = { id: string; createdAt: string; state: RunState; attempt: number };
 
-/** `rows` are shown, those in `arrived` since the last look; `fresh` are new and not shown yet; `missed` counts new ones that `fresh` had no room for. */
+/** `rows` are shown, those in `arrived` since the last look; `fresh` are new and not shown yet; `missed` counts new ones that `fresh` had no room for; `trimmed`: rows had to make room. */
 export type LiveList<R extends Row> = {
   rows: R[];
   arrived: ReadonlySet<string>;
   fresh: R[];
   missed: number;
+  trimmed: boolean;
 };
 
 export type MergeOptions<R extends Row> = {
@@ -38,7 +39,7 @@ export function seedList<R extends Row>(
     const row = read.get(event.id);
     return row === undefined || progressRank(event) > progressRank(row);
   });
-  const list: LiveList<R> = { rows: [...rows], arrived: new Set(), fresh: [], missed: 0 };
+  const list: LiveList<R> = { rows: [...rows], arrived: new Set(), fresh: [], missed: 0, trimmed: false };
   return showFresh(mergeEvents(list, newer, options), options);
 }
 
@@ -66,6 +67,7 @@ export function mergeEvents<R extends Row>(
     arrived: list.arrived,
     fresh: sorted.slice(0, options.limit),
     missed: list.missed + Math.max(0, sorted.length - options.limit),
+    trimmed: list.trimmed,
   };
 }
 
@@ -77,5 +79,6 @@ export function showFresh<R extends Row>(list: LiveList<R>, options: MergeOption
     arrived: new Set(list.fresh.map((row) => row.id)),
     fresh: [],
     missed: 0,
+    trimmed: list.trimmed || list.missed > 0 || rows.length > options.limit,
   };
 }

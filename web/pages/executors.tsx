@@ -5,7 +5,7 @@ import { useCallback } from "react";
 import { Badge, Chip } from "../components/badge.tsx";
 import { Ago } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
-import { Pager } from "../components/pager.tsx";
+import { Pager, pagesBy } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
 import { SearchBox } from "../components/search-box.tsx";
 import { Table, Td, Th } from "../components/table.tsx";
@@ -46,9 +46,9 @@ export function ExecutorsPage() {
       <Panel>
         <ExecutorList executors={executors} searched={q !== undefined} />
         <Pager
-          beyondFirst={after !== undefined}
-          next={nextCursor(executors.data?.executors.pageInfo)}
-          go={(to) => navigate({ search: (before: ExecutorSearch) => ({ ...before, after: to }) })}
+          {...pagesBy(after, nextCursor(executors.data?.executors.pageInfo), (to) =>
+            navigate({ search: (before: ExecutorSearch) => ({ ...before, after: to }) }),
+          )}
         />
       </Panel>
     </>

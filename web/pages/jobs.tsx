@@ -8,7 +8,7 @@ import { Button } from "../components/button.tsx";
 import { CreateJobDialog } from "../components/create-job.tsx";
 import { Ahead } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
-import { Pager } from "../components/pager.tsx";
+import { Pager, pagesBy } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
 import { RunSquares } from "../components/run-squares.tsx";
 import { SearchBox } from "../components/search-box.tsx";
@@ -63,9 +63,9 @@ export function JobsPage() {
       <Panel>
         <JobList jobs={jobs} searched={q} mayOperate={mayOperate} start={setStarting} />
         <Pager
-          beyondFirst={after !== undefined}
-          next={nextCursor(jobs.data?.jobs.pageInfo)}
-          go={(to) => navigate({ search: (before: JobSearch) => ({ ...before, after: to }) })}
+          {...pagesBy(after, nextCursor(jobs.data?.jobs.pageInfo), (to) =>
+            navigate({ search: (before: JobSearch) => ({ ...before, after: to }) }),
+          )}
         />
       </Panel>
       {starting !== undefined && <StartRunDialog job={starting} close={() => setStarting(undefined)} />}

@@ -30,6 +30,7 @@ export function RunsPage() {
       navigate({ search: (before) => ({ ...before, ...part, after: undefined }), replace: true }),
     [navigate],
   );
+  const goTo = (after: string | undefined) => navigate({ search: (before) => ({ ...before, after }) });
   return (
     <>
       <PageHead title="Runs">
@@ -43,9 +44,8 @@ export function RunsPage() {
       <Panel>
         <RunPage list={list} filtered={isFiltered(search)} />
         <Pager
-          beyondFirst={search.after !== undefined}
-          next={list.older}
-          go={(after) => navigate({ search: (before) => ({ ...before, after }) })}
+          first={search.after === undefined ? undefined : () => goTo(undefined)}
+          next={list.hasOlder ? () => list.olderCursor().then(goTo) : undefined}
           words={{ first: "Newest", next: "Older" }}
         />
       </Panel>

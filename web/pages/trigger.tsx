@@ -7,7 +7,7 @@ import { useNow } from "../components/clock.ts";
 import { JsonView } from "../components/json-view.tsx";
 import { At } from "../components/moment.tsx";
 import { Empty, Fault, Loading } from "../components/notice.tsx";
-import { Pager } from "../components/pager.tsx";
+import { Pager, pagesBy } from "../components/pager.tsx";
 import { Facts, PageHead, Panel } from "../components/panel.tsx";
 import { Table, Td, Th } from "../components/table.tsx";
 import { TriggerActions } from "../components/trigger-actions.tsx";
@@ -44,9 +44,7 @@ function OneTrigger({ name }: { name: string }) {
       trigger={trigger}
       pager={
         <Pager
-          beyondFirst={after !== undefined}
-          next={nextCursor(trigger.occurrences.pageInfo)}
-          go={setAfter}
+          {...pagesBy(after, nextCursor(trigger.occurrences.pageInfo), setAfter)}
           words={{ first: "Newest", next: "Older" }}
         />
       }

@@ -9,7 +9,7 @@ import { useNow } from "../components/clock.ts";
 import { CreateTriggerDialog } from "../components/create-trigger.tsx";
 import { Ago, Ahead } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
-import { Pager } from "../components/pager.tsx";
+import { Pager, pagesBy } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
 import { SearchBox } from "../components/search-box.tsx";
 import { Table, Td, Th } from "../components/table.tsx";
@@ -75,9 +75,9 @@ export function TriggersPage() {
       <Panel>
         <TriggerList triggers={triggers} filtered={q !== undefined || state !== undefined} />
         <Pager
-          beyondFirst={after !== undefined}
-          next={nextCursor(triggers.data?.triggers.pageInfo)}
-          go={(to) => navigate({ search: (before) => ({ ...before, after: to }) })}
+          {...pagesBy(after, nextCursor(triggers.data?.triggers.pageInfo), (to) =>
+            navigate({ search: (before) => ({ ...before, after: to }) }),
+          )}
         />
       </Panel>
       {creating && <CreateTriggerDialog close={() => setCreating(false)} />}

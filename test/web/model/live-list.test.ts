@@ -48,6 +48,12 @@ describe("merging", () => {
     expect(ids(showFresh(merged, running).rows)).toEqual(["1"]);
   });
 
+  test("a list that lost rows to newer ones knows that there are older ones", () => {
+    const full = seedList([row(3), row(2), row(1)], [], all);
+    expect(full.trimmed).toBe(false);
+    expect(showFresh(mergeEvents(full, [row(4)], all), all).trimmed).toBe(true);
+  });
+
   test("a change to a run behind a full page is no news", () => {
     const list = seedList([row(9), row(8), row(7)], [], all);
     expect(mergeEvents(list, [row(2)], all).fresh).toEqual([]);
