@@ -67,12 +67,13 @@ function badRequest(error: GraphQLError): GraphQLError {
 }
 
 const STATUS: Partial<Record<RejectionCode, number>> = {
+  BAD_INPUT: 415,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   UNAVAILABLE: 503,
 };
 
-/** The HTTP status of a request that was refused as a whole. */
+/** The HTTP status of a request that was refused before its body was read. */
 export function statusOf({ extensions }: GraphQLError): number {
   return STATUS[extensions.code as RejectionCode] ?? 500;
 }
