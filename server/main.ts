@@ -11,6 +11,7 @@ import { type Config, readConfig } from "./config.ts";
 import { plantDemo } from "./demo.ts";
 import { type EmbeddedPostgres, startPostgres } from "./embedded/postgres.ts";
 import { endOnSignal } from "./shutdown.ts";
+import { isAway } from "./store/connection.ts";
 import { migrate } from "./store/migrate.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -46,7 +47,8 @@ async function prepareDatabase(config: Config): Promise<{ url: string; embedded:
     done(`Tables of version ${version} (${took})`);
   } catch (error) {
     await embedded?.stop();
-    throw error;
+    if (!isAway(error)) throw error;
+    throw new Error(`The database of DATABASE_URL cannot be reached: ${(error as Error).message}`);
   }
   return { url, embedded };
 }
