@@ -94,7 +94,7 @@ export class Settler {
         settled(item, results.get(item.lease) ?? { lease: item.lease, status: "lost" });
       }
     } catch (error) {
-      await this.#settleRefused(batch, claim !== undefined, error);
+      await this.#settleRefused(batch, error);
     } finally {
       if (claim !== undefined) claimed(leases, tries);
     }
@@ -108,14 +108,10 @@ export class Settler {
     }, signal);
   }
 
-  /** A refused batch says nothing about its members, so each gets its own answer. */
-  async #settleRefused(batch: SettleItem[], withClaim: boolean, error: unknown): Promise<void> {
+  /** A refused request does not say which of its results is at fault, or its claim: each result is asked for alone. */
+  async #settleRefused(batch: SettleItem[], error: unknown): Promise<void> {
     if (this.#parts.signal.aborted || !(error instanceof ProtocolError)) {
       for (const item of batch) this.#parts.refused(item, error);
-      return;
-    }
-    if (batch.length === 1 && !withClaim) {
-      for (const item of batch) await this.#settleDiminished(item, error);
       return;
     }
     for (const item of batch) await this.#settleAlone(item);

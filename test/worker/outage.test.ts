@@ -7,9 +7,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import type { Lease } from "../../worker/index.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
-import { createJob, endOf, eventually, startRuns, startWorker, stopWorkers, unique } from "./play.ts";
+import {
+  createJob,
+  endOf,
+  eventually,
+  startRun,
+  startRuns,
+  startWorker,
+  stopWorkers,
+  unique,
+} from "./play.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -18,19 +28,26 @@ afterEach(async () => {
 });
 
 describe("a worker", () => {
+  test("gets the run whose lease was lost on the way", async () => {
+    const { server, network } = await startLossy();
+    const type = await createJob(server, unique("stray"));
+    await startWorker({ url: network.url }, { [type]: (_, { lease }) => lease.fence });
+    network.loseEvery(1);
+    const id = await startRun(server, type);
+    await eventually(() => network.lost).toBeGreaterThan(0);
+    network.loseEvery(0);
+    expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED", output: 1 });
+  });
+
   test("executes each run once though answers get lost", async () => {
-    const network = await startNetwork();
-    undo.push(network.close);
-    const server = await startServer({ config: { allowedHosts: [new URL(network.url).host] } });
-    undo.push(() => server.close());
-    network.leadTo(server.url);
+    const { server, network } = await startLossy();
     const type = await createJob(server, unique("lossy"));
     const seen = counter();
     const { event } = await startWorker(
       { url: network.url },
       {
         [type]: async (_, ctx) => {
-          seen.count(ctx.lease.run);
+          seen.count(ctx.lease);
           ctx.log("here");
           await sleep(Math.random() * 20);
           return ctx.lease.run;
@@ -46,6 +63,7 @@ describe("a worker", () => {
     await event("connected");
     expect(network.lost).toBeGreaterThan(10);
     expect(seen.times()).toEqual(new Set([1]));
+    expect(seen.fences).toEqual(new Set([1]));
     expect(seen.runs()).toEqual([...ids].sort());
   });
 
@@ -67,7 +85,7 @@ describe("a worker", () => {
       { url },
       {
         [type]: async (_, ctx) => {
-          seen.count(ctx.lease.run);
+          seen.count(ctx.lease);
           await sleep(50);
         },
       },
@@ -81,16 +99,32 @@ describe("a worker", () => {
     await event("connected");
     for (const id of ids) expect(await endOf(witness, id)).toMatchObject({ state: "SUCCEEDED" });
     expect(seen.times()).toEqual(new Set([1]));
+    expect(seen.fences).toEqual(new Set([1]));
     expect(seen.runs()).toEqual([...ids].sort());
     expect(events.filter(({ kind }) => kind === "lost" || kind === "error")).toEqual([]);
   });
 });
 
-/** How often each run was executed. */
+/** A server behind a network that can lose answers. */
+async function startLossy() {
+  const network = await startNetwork();
+  undo.push(network.close);
+  const server = await startServer({ config: { allowedHosts: [new URL(network.url).host] } });
+  undo.push(() => server.close());
+  network.leadTo(server.url);
+  return { server, network };
+}
+
+/** How often each run was executed, and how often lent: the first lease has fence 1. */
 function counter() {
   const times = new Map<string, number>();
+  const fences = new Set<number>();
   return {
-    count: (run: string) => times.set(run, (times.get(run) ?? 0) + 1),
+    fences,
+    count({ run, fence }: Lease) {
+      times.set(run, (times.get(run) ?? 0) + 1);
+      fences.add(fence);
+    },
     runs: () => [...times.keys()].sort(),
     times: () => new Set(times.values()),
   };
