@@ -13,6 +13,7 @@ import {
   executorSearch,
   jobSearch,
   namespaceSearch,
+  overviewSearch,
   parseSearch,
   runSearch,
   stringifySearch,
@@ -31,6 +32,7 @@ const routes = [
   createRoute({
     getParentRoute,
     path: "/",
+    validateSearch: overviewSearch,
     component: lazyRouteComponent(() => import("./pages/overview.tsx"), "OverviewPage"),
   }),
   createRoute({

@@ -9,6 +9,7 @@ const ENTRIES = 100;
 const TEXT = 600;
 
 export function JsonView({ value, label }: { value: Json; label: string }) {
+  if (value === null) return <p className="px-4 py-3 text-muted">None.</p>;
   return (
     <div className="relative">
       <div className="absolute top-1.5 right-1.5 z-1">

@@ -69,7 +69,11 @@ function optionsFor(target: HTMLElement): uPlot.Options {
     width: target.clientWidth,
     height: HEIGHT,
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] } },
+    scales: {
+      // Half a minute on each side, so that the first and the last bar are whole.
+      x: { range: (_, min, max) => [min - 30, max + 30] },
+      y: { range: (_, __, max) => [0, Math.max(4, max * 1.08)] },
+    },
     axes: [
       { ...axis, grid: { show: false }, values: "{HH}:{mm}", size: 28, space: 64 },
       {

@@ -1,21 +1,30 @@
-/** What can be done with a run: cancel it, or try it again. */
-import { Ban, RotateCw } from "lucide-react";
+/** What can be done with a run: cancel it, try it again, or start another like it. */
+import { Ban, Play, RotateCw } from "lucide-react";
 import { useState } from "react";
 import { toast } from "sonner";
 import { useMutation } from "urql";
 import { messageOf } from "../graphql/client.ts";
 import { CancelRun, RetryRun } from "../graphql/runs.ts";
-import { canCancel, canRetry, type RunState } from "../model/state.ts";
+import type { Json } from "../model/json.ts";
+import { canCancel, canRetry, hasEnded, type RunState } from "../model/state.ts";
 import { Button } from "./button.tsx";
 import { Dialog } from "./dialog.tsx";
 import { TextField } from "./field.tsx";
+import { StartRunDialog } from "./start-run.tsx";
 import { useViewer } from "./viewer.tsx";
 
-type ActedOn = { id: string; state: RunState; cancelRequested: boolean };
+type ActedOn = {
+  id: string;
+  state: RunState;
+  cancelRequested: boolean;
+  job: { name: string };
+  input: Json;
+};
 
 export function RunActions({ run }: { run: ActedOn }) {
   const { mayOperate } = useViewer();
   const [cancelling, setCancelling] = useState(false);
+  const [repeating, setRepeating] = useState(false);
   const [{ fetching }, retry] = useMutation(RetryRun);
   if (!mayOperate) return null;
   const tryAgain = async (): Promise<void> => {
@@ -35,6 +44,12 @@ export function RunActions({ run }: { run: ActedOn }) {
           <Ban className="size-3.5" /> Cancel
         </Button>
       )}
+      {hasEnded(run.state) && (
+        <Button onClick={() => setRepeating(true)}>
+          <Play className="size-3.5" /> Start another
+        </Button>
+      )}
+      {repeating && <StartRunDialog job={run.job.name} input={run.input} close={() => setRepeating(false)} />}
       {cancelling && <CancelDialog run={run} close={() => setCancelling(false)} />}
     </>
   );

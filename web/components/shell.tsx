@@ -1,6 +1,15 @@
 /** The frame around every page: navigation, namespace, theme, and the state of the connection. */
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
-import { Boxes, CalendarClock, Gauge, ListChecks, LogOut, type LucideIcon, Server } from "lucide-react";
+import {
+  Boxes,
+  Braces,
+  CalendarClock,
+  Gauge,
+  ListChecks,
+  LogOut,
+  type LucideIcon,
+  Server,
+} from "lucide-react";
 import { Toaster } from "sonner";
 import { signOut } from "../graphql/session.ts";
 import { formatCount } from "../model/time.ts";
@@ -60,6 +69,13 @@ function Frame() {
         <Navigation />
         <div className="mt-auto flex items-center justify-between px-1 max-lg:hidden">
           <ThemeToggle />
+          <a
+            href="/graphql"
+            title="Try the GraphQL API"
+            className="inline-flex items-center gap-1.5 rounded-md px-2 py-1.5 text-xs text-muted hover:bg-sunken hover:text-ink"
+          >
+            <Braces aria-hidden className="size-4" /> GraphQL
+          </a>
           <SignOut />
         </div>
       </div>

@@ -1,5 +1,5 @@
 /** What the overview's numbers ask a person to do, if anything. */
-import { formatSpan } from "./time.ts";
+import { formatCount, formatSpan } from "./time.ts";
 
 export type Numbers = {
   ready: number;
@@ -17,7 +17,7 @@ export function adviceFor(numbers: Numbers): string[] {
   const advice: string[] = [];
   if (numbers.ready > 0 && numbers.executorsOnline === 0)
     advice.push(
-      `${numbers.ready === 1 ? "A run is" : `${numbers.ready} runs are`} ready and no executor is online. Start a worker.`,
+      `${numbers.ready === 1 ? "A run is" : `${formatCount(numbers.ready)} runs are`} ready and no executor is online. Start a worker.`,
     );
   else if ((numbers.oldestReadySeconds ?? 0) > OLD_READY_SECONDS)
     advice.push(

@@ -40,6 +40,8 @@ export type TriggerSearch = {
   state?: TriggerState | undefined;
   after?: string | undefined;
 };
+/** How far back the chart looks, unless it is the ordinary hour. */
+export type OverviewSearch = { minutes?: number | undefined };
 export type ExecutorSearch = { q?: string | undefined; after?: string | undefined };
 
 /** Every trigger state, for a filter to choose from. */
@@ -91,6 +93,14 @@ export const triggerSearch = (raw: Raw): TriggerSearch =>
 
 export const executorSearch = (raw: Raw): ExecutorSearch =>
   present<ExecutorSearch>({ q: text(raw, "q"), after: text(raw, "after") });
+
+/** The chart's choices, in minutes; the server keeps a day. */
+export const CHART_MINUTES: readonly number[] = [15, 60, 360, 1440];
+
+export const overviewSearch = (raw: Raw): OverviewSearch =>
+  present<OverviewSearch>({
+    minutes: CHART_MINUTES.find((minutes) => String(minutes) === String(raw.minutes)),
+  });
 
 /** Whether a list shows less than everything; its page does not count. */
 export const isFiltered = ({ state, job, trigger, tag }: RunSearch): boolean =>

@@ -1,5 +1,5 @@
 /** What happens now: counts, rates, the last hour, the latest runs. */
-import { Link } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { Info } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useMemo } from "react";
 import { TONE } from "../components/badge.tsx";
@@ -17,16 +17,17 @@ import { useRunList } from "../graphql/run-list.ts";
 import { chartColumns } from "../model/chart.ts";
 import { curlCreateJob, curlTakeLease } from "../model/curl.ts";
 import { adviceFor } from "../model/health.ts";
-import type { RunSearch } from "../model/search.ts";
+import { CHART_MINUTES, type RunSearch } from "../model/search.ts";
 import { type RunState, runFace } from "../model/state.ts";
 import { formatCount, formatRate, formatSpan } from "../model/time.ts";
 
 const RateChart = lazy(() => import("../components/rate-chart.tsx"));
 
-const HISTORY_MINUTES = 60;
+const HOUR_MINUTES = 60;
 const HISTORY_EVERY_MS = 10_000;
 const LATEST = 10;
 const NO_FILTER: RunSearch = {};
+const route = getRouteApi("/");
 
 export function OverviewPage() {
   const numbers = useNumbers();
@@ -130,18 +131,19 @@ function Gauge(props: { name: string; unit?: string; children: ReactNode; classN
 
 function History() {
   const { namespace } = useViewer();
-  const { data, error, reload } = useLiveQuery(HistoryQuery, { namespace, minutes: HISTORY_MINUTES });
+  const { minutes = HOUR_MINUTES } = route.useSearch();
+  const { data, error, reload } = useLiveQuery(HistoryQuery, { namespace, minutes });
   useEffect(() => {
     const timer = window.setInterval(() => !document.hidden && reload(), HISTORY_EVERY_MS);
     return () => window.clearInterval(timer);
   }, [reload]);
   const minute = Math.floor(useNow() / 60_000);
   const columns = useMemo(
-    () => data && chartColumns(data.overview.history, HISTORY_MINUTES, minute * 60_000),
-    [data, minute],
+    () => data && chartColumns(data.overview.history, minutes, minute * 60_000),
+    [data, minutes, minute],
   );
   return (
-    <Panel title="Runs per minute" aside={<span className="text-xs text-muted">last hour</span>}>
+    <Panel title="Runs per minute" aside={<Windows chosen={minutes} />}>
       {columns === undefined ? (
         error === undefined ? (
           <Loading lines={6} />
@@ -154,6 +156,25 @@ function History() {
         </Suspense>
       )}
     </Panel>
+  );
+}
+
+/** How far back the chart looks. */
+function Windows({ chosen }: { chosen: number }) {
+  return (
+    <nav aria-label="How far back" className="-mr-2 flex gap-0.5 text-xs">
+      {CHART_MINUTES.map((minutes) => (
+        <Link
+          key={minutes}
+          to="/"
+          search={{ minutes: minutes === HOUR_MINUTES ? undefined : minutes }}
+          replace
+          className={`rounded px-2 py-1 hover:text-ink ${minutes === chosen ? "bg-accent/10 font-medium text-accent" : "text-muted"}`}
+        >
+          {formatSpan(minutes * 60_000)}
+        </Link>
+      ))}
+    </nav>
   );
 }
 

@@ -6,6 +6,7 @@ import {
   executorSearch,
   jobSearch,
   namespaceSearch,
+  overviewSearch,
   parseSearch,
   runBelongs,
   runSearch,
@@ -42,6 +43,8 @@ describe("query strings", () => {
     expect(triggerSearch({ q: "x", state: "SIDEWAYS" })).toEqual({ q: "x" });
     expect(jobSearch({ q: "", tag: ["a", "a"] })).toEqual({ tag: ["a"] });
     expect(executorSearch({ after: "c" })).toEqual({ after: "c" });
+    expect(overviewSearch({ minutes: "360" })).toEqual({ minutes: 360 });
+    expect(overviewSearch({ minutes: "7" })).toEqual({});
     expect(namespaceSearch({ ns: 3 })).toEqual({});
   });
 });
