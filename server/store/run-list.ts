@@ -61,7 +61,9 @@ export async function listRuns(
   const ends = END_STATES.filter((state) => states.has(state));
   if (ends.length > 0) {
     const condition =
-      ends.length === END_STATES.length ? common : sql`${common} and r.state = any(${ends}::text[])`;
+      index.byState || ends.length === END_STATES.length
+        ? common
+        : sql`${common} and r.state = any(${ends}::text[])`;
     places.push(sql`(select p.id from ${index.keys} cross join lateral
       ${place(sql, sql`escapement.ended r`, sql`${condition} and ${index.ended}`, limit)} p)`);
   }
@@ -106,6 +108,8 @@ interface Index {
   ended: Fragment;
   /** The same choice for the small tables. */
   live: Fragment;
+  /** The states are among the keys; said twice, they would seem to match next to nothing. */
+  byState?: true;
 }
 
 /** Which index of `ended` gives the page in order; a list of values in one range condition would have to be sorted. */
@@ -143,6 +147,7 @@ async function indexFor(
       keys: sql`(${namespaces}) k(id) cross join unnest(${unsuccessful}::text[]) s(state)`,
       ended: sql`r.namespace_id = k.id and r.state = s.state and r.state <> 'SUCCEEDED'`,
       live,
+      byState: true,
     };
   }
   return { keys: sql`(select) k`, ended: sql`true`, live };
