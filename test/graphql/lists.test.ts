@@ -155,11 +155,12 @@ describe("a list of runs", () => {
   ])("%s reads about a page of the history", async (_name, namespaceId, filter) => {
     const first = 10;
     await listRuns(spy, namespaceId, filter, { first });
-    const [row] = await server.database.sql.unsafe(
+    const [row] = await server.database.sql.unsafe<{ "QUERY PLAN": [{ Plan: Plan }] }[]>(
       `explain (analyze, format json) ${statement.text}`,
       statement.parameters as never[],
     );
-    const [{ Plan: plan }] = (row as { "QUERY PLAN": [{ Plan: Plan }] })["QUERY PLAN"];
+    const plan = row?.["QUERY PLAN"][0].Plan;
+    if (!plan) throw new Error("no plan");
     // Eleven rows from each of up to three index ranges, then each row of the page in its table.
     expect(rowsReadOf(plan, /^ended/)).toBeLessThan(100);
   });
