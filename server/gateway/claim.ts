@@ -68,7 +68,7 @@ export async function takeLeases(
   });
   scopes.remember(leases);
   // From here on the connection may still break before the answer is out.
-  if (leases.length > 0) listener.onGone(() => polls.giveBack(leases));
+  if (leases.length > 0) listener.onGone(() => polls.giveBack(poll, leases));
   return leases;
 }
 

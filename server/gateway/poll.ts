@@ -39,8 +39,8 @@ export interface PollOptions {
 export interface Polls {
   /** Takes runs, waiting for them if need be; empty when the time is over. @throws UNAVAILABLE */
   take(poll: ClaimPoll, options: PollOptions): Promise<ClaimedLease[]>;
-  /** Gives back what nobody received. */
-  giveBack(leases: ClaimedLease[]): void;
+  /** Gives back what was taken for a poll and nobody received. */
+  giveBack(poll: ClaimPoll, leases: ClaimedLease[]): void;
   readonly parked: number;
   /** Answers all parked polls with nothing, and parks no more. */
   drain(): void;
@@ -70,6 +70,18 @@ interface Parked {
   refuse: (error: unknown) => void;
 }
 
+/** A request that may be repeated, from its last poll on. */
+interface Asking {
+  readonly poll: ClaimPoll;
+  /** Ends the wait: the same request came again, so nobody listens here any more. */
+  replace: () => void;
+  /** What it took and is giving back. */
+  returning: Promise<void> | null;
+}
+
+const NOTHING = (): void => {};
+/** Far more than can be on their way at once; one that is forgotten only does without these precautions. */
+const REQUESTS_REMEMBERED = 20_000;
 /** Well below the time after which an executor counts as offline. */
 const TOUCH_EVERY_LOOKS = Math.floor(RHYTHM.executorOfflineMs / 2 / RHYTHM.pollSafetyMs);
 
@@ -88,25 +100,47 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
   /** Queues whose waiters are being woken; true: it rang again meanwhile. */
   const waking = new Map<number, boolean>();
 
-  const giveBack = (leases: ClaimedLease[]): void => {
+  /** By request: the last poll that made it. What an earlier one took is then the later one's. */
+  const asking = new Map<string, Asking>();
+
+  const ask = async (poll: ClaimPoll): Promise<Asking> => {
+    const now: Asking = { poll, replace: NOTHING, returning: null };
+    if (poll.requestId === undefined) return now;
+    const request = `${poll.executorId}/${poll.requestId}`;
+    const before = asking.get(request);
+    asking.delete(request);
+    asking.set(request, now);
+    if (asking.size > REQUESTS_REMEMBERED) asking.delete(asking.keys().next().value as string);
+    before?.replace();
+    // A repetition must not find leases that are about to go.
+    await before?.returning;
+    return now;
+  };
+
+  const giveBack = (poll: ClaimPoll, leases: ClaimedLease[]): void => {
     if (leases.length === 0) return;
+    const current =
+      poll.requestId === undefined ? undefined : asking.get(`${poll.executorId}/${poll.requestId}`);
+    if (current !== undefined && current.poll !== poll) return;
     const items = leases.map(({ leaseId }) => ({ leaseId, outcome: "released" as const }));
-    // If this fails the leases expire by themselves.
-    engine.settle(items).catch(onError);
+    // Leases that cannot be given back expire by themselves.
+    const done = engine.settle(items).then(NOTHING, onError);
+    if (current) current.returning = done;
   };
 
   const rangSince = (keys: string[], began: number): boolean =>
     keys.some((key) => (rangAt.get(key) ?? 0) > began);
 
-  const park = (poll: ClaimPoll, keys: string[], options: PollOptions): Promise<ClaimedLease[]> =>
+  const park = (asked: Asking, keys: string[], options: PollOptions): Promise<ClaimedLease[]> =>
     new Promise((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer);
+        asked.replace = NOTHING;
         waiters.remove(waiter);
         channel.setParkedPolls(waiters.size);
       };
       const waiter: Parked = {
-        poll,
+        poll: asked.poll,
         keys,
         options,
         place: places++,
@@ -127,6 +161,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       };
       const timer = setTimeout(finish, options.waitMs);
       options.listener.onGone(finish);
+      asked.replace = finish;
       waiters.add(waiter);
       channel.setParkedPolls(waiters.size);
     });
@@ -215,6 +250,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       const { listener, waitMs } = options;
       if (draining) throw unavailable("this server is shutting down; ask another one");
       if (listener.gone) return [];
+      const asked = await ask(poll);
       const keys = keysOf(poll);
       const mayWait = (): boolean => waitMs > 0 && !listener.gone && !draining;
       let leases: ClaimedLease[];
@@ -228,10 +264,10 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
           throw unavailable("too many polls wait on this server; retry in a moment, or ask another one");
         }
         // In one go with the look at the rings: one that comes after it finds this poll parked.
-        leases = await park(poll, keys, options);
+        leases = await park(asked, keys, options);
       }
       if (!listener.gone) return leases;
-      giveBack(leases);
+      giveBack(poll, leases);
       return [];
     },
 
