@@ -1,5 +1,6 @@
 /** The dashboard in a real browser, on a real server, with a worker that speaks the protocol. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +9,8 @@ import { startServer, type TestServer } from "../support/server.ts";
 import { browserPath, openBrowser, WITHOUT_BROWSER } from "./browser.ts";
 
 const HERE = browserPath === undefined ? `the dashboard (${WITHOUT_BROWSER})` : "the dashboard";
+// The short report names no skipped test.
+if (browserPath === undefined) console.warn(HERE);
 const DESK = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
 
@@ -95,6 +98,25 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     expect(status).toBe(202);
   };
 
+  const downloaded = async (button: string): Promise<string> => {
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: button }).click(),
+    ]);
+    return readFileSync(await download.path(), "utf8");
+  };
+  const signIn = async (token: string): Promise<void> => {
+    await page.getByLabel("Token").fill(token);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  };
+  const secretOf = async (of: TestServer, role: string): Promise<string> => {
+    const { createToken } = await of.graphql<{ createToken: { secret: string } }>(
+      "mutation ($input: TokenInput!) { createToken(input: $input) { secret } }",
+      { input: { name: role.toLowerCase(), role } },
+    );
+    return createToken.secret;
+  };
+
   test("a run started from its job's page is followed live to its output", async () => {
     const job = await makeJob();
     await page.goto(at(`/jobs/${job}?ns=default`));
@@ -122,10 +144,21 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await page.getByRole("progressbar").first().waitFor();
     await log(lease, "third line\n");
     await page.getByRole("log").getByText("third line").waitFor();
+    const file = await fetch(at(`/v1/leases/${lease.id}/files/result.txt`), {
+      method: "PUT",
+      body: "the result",
+    });
+    expect(file.status).toBe(201);
     await tell(lease, "complete", { output: { answer: 42 } });
     await heading.getByText("Succeeded").waitFor();
     await shows("42");
     await shows("test-worker");
+
+    // What it left can be taken away.
+    expect(await downloaded("Download result.txt")).toBe("the result");
+    expect(await downloaded("Download the log")).toMatch(
+      / first line\n.* ERROR second line\n.* third line\n$/,
+    );
 
     // The log can be searched.
     await page.getByPlaceholder("Show lines that contain…").fill("SECOND");
@@ -282,30 +315,36 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
   });
 
   test("a server with tokens asks for one, refuses a wrong one and then works live", async () => {
-    const guarded = await startServer({
-      config: { adminToken: "open-sesame-open-sesame" },
-      token: "open-sesame-open-sesame",
-    });
+    const token = "open-sesame-open-sesame";
+    const guarded = await startServer({ config: { adminToken: token }, token });
     try {
       await page.goto(at("/", guarded));
-      await page.getByLabel("Token").fill("wrong");
-      await page.getByRole("button", { name: "Sign in" }).click();
+      await signIn("wrong");
       await shows("The server did not accept this token.");
-      await page.getByLabel("Token").fill("open-sesame-open-sesame");
-      await page.getByRole("button", { name: "Sign in" }).click();
+      await signIn(token);
       await shows("Nothing has run here yet.");
       await guarded.graphql('mutation { createJob(input: { name: "j", type: "t" }) { id } }');
       await guarded.graphql('mutation { startRun(input: { job: "j" }) { id } }');
-      await page.getByRole("table", { name: "Latest runs" }).getByText("j", { exact: true }).waitFor();
+      const latest = page.getByRole("table", { name: "Latest runs" });
+      await latest.getByText("j", { exact: true }).waitFor();
       await page.reload();
-      await page.getByRole("table", { name: "Latest runs" }).waitFor();
+      await latest.waitFor();
+
+      // Who may only look is offered nothing else; who may not even look is told so.
       await page.getByRole("button", { name: "Sign out" }).click();
+      await signIn(await secretOf(guarded, "VIEWER"));
+      await latest.getByText("j", { exact: true }).click();
+      await page.getByRole("heading", { level: 1 }).getByText("Ready").waitFor();
+      expect(await page.getByRole("button", { name: /^(Cancel|Retry|Start)/ }).count()).toBe(0);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await signIn(await secretOf(guarded, "WORKER"));
+      await page.getByRole("button", { name: "Sign in with another token" }).click();
       await page.getByLabel("Token").waitFor();
     } finally {
       await guarded.close();
     }
     // Chromium logs refused requests itself.
-    complaints = complaints.filter((complaint) => !/401|WebSocket/.test(complaint));
+    complaints = complaints.filter((complaint) => !/40[13]|WebSocket/.test(complaint));
   });
 
   test("a lost connection is said, and mended without a reload", async () => {

@@ -11,7 +11,7 @@ import {
   Server,
 } from "lucide-react";
 import { Toaster } from "sonner";
-import { signOut } from "../graphql/session.ts";
+import { leave } from "../graphql/session.ts";
 import { formatCount } from "../model/time.ts";
 import { Brand } from "./brand.tsx";
 import { Button } from "./button.tsx";
@@ -161,10 +161,6 @@ const topOf = (path: string) => PAGES.find(({ to }) => to !== "/" && path.starts
 function SignOut() {
   const { signedIn } = useViewer();
   if (!signedIn) return null;
-  const leave = (): void => {
-    signOut();
-    window.location.reload();
-  };
   return (
     <Button look="bare" icon aria-label="Sign out" title="Sign out" onClick={leave}>
       <LogOut className="size-4" />

@@ -1,10 +1,12 @@
 /** Who looks at the page, and at which namespace. Pages below the gate can count on both. */
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { createContext, type ReactNode, useContext, useEffect } from "react";
-import { useClient } from "urql";
+import { type CombinedError, useClient } from "urql";
 import { useLiveQuery } from "../graphql/live.ts";
 import { HasJobs, WhoAsks } from "../graphql/overview.ts";
+import { currentToken, leave } from "../graphql/session.ts";
 import { chooseNamespace } from "../model/namespace.ts";
+import { Button } from "./button.tsx";
 import { Fault, Loading } from "./notice.tsx";
 
 const KEY = "escapement.namespace";
@@ -54,7 +56,7 @@ export function ViewerGate({ children }: { children: ReactNode }) {
     };
   }, [client, navigate, data, ns]);
 
-  if (data === undefined && error !== undefined) return <Fault error={error} retry={reload} />;
+  if (data === undefined && error !== undefined) return <Unanswered error={error} retry={reload} />;
   if (data === undefined || ns === undefined) return <Loading />;
   const { role, namespace: own, authentication } = data.viewer;
   const names = own === null ? data.namespaces.map((each) => each.name) : [own];
@@ -66,4 +68,18 @@ export function ViewerGate({ children }: { children: ReactNode }) {
     signedIn: authentication,
   };
   return <ViewerContext value={viewer}>{children}</ViewerContext>;
+}
+
+/** The server does not say who asks: it is away, or the token is not one for people. */
+function Unanswered({ error, retry }: { error: CombinedError; retry: () => void }) {
+  return (
+    <main className="mx-auto max-w-xl py-16">
+      <Fault error={error} retry={retry} />
+      {currentToken() !== null && (
+        <p className="px-4">
+          <Button onClick={leave}>Sign in with another token</Button>
+        </p>
+      )}
+    </main>
+  );
 }

@@ -23,15 +23,20 @@ export const tokenRefused = (): void => become(currentToken() === null ? "needed
 
 /** Takes a token into use. The caller then asks again. */
 export function signIn(token: string, remember: boolean): void {
-  signOut();
+  forget();
   (remember ? localStorage : sessionStorage).setItem(KEY, token);
   become("open");
 }
 
-/** Forgets the token. */
-export function signOut(): void {
+function forget(): void {
   sessionStorage.removeItem(KEY);
   localStorage.removeItem(KEY);
+}
+
+/** Signs out. The page starts over, so that nothing read with the token stays in memory. */
+export function leave(): void {
+  forget();
+  window.location.reload();
 }
 
 /** Headers for a request outside GraphQL, such as a download. */
