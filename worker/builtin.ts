@@ -21,7 +21,7 @@ import { createWorker, type Worker } from "./worker.ts";
 /** The server ends within 10 s and grants its worker 5 of them: time to drain, to abort and to say goodbye. */
 const DRAIN_SECONDS = 2;
 /** A parent that vanished answers no goodbyes; its worker must not outlive it by much. */
-const ORPHAN_MS = 2_000;
+const ORPHAN_MS = 4_000;
 
 const { env } = process;
 

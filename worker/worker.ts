@@ -11,7 +11,7 @@ import { describeEvent, type WorkerEvent } from "./events.ts";
 import { currentLoad, Heartbeats } from "./heartbeats.ts";
 import { Intake } from "./intake.ts";
 import { createPersist, type Persist, pause } from "./persist.ts";
-import type { ExecutorHeartbeatAnswer, Lease, SettleItem, SettleResult } from "./protocol.ts";
+import type { Lease, SettleItem, SettleResult } from "./protocol.ts";
 import { Settler } from "./settler.ts";
 
 /** The protocol's limit for the leases that one heartbeat names. */
@@ -216,9 +216,11 @@ export class Worker {
     const { lease } = attempt;
     this.#emit({ kind: "claimed", lease });
     const handler = this.#handlers.get(lease.type) ?? unknownType;
+    // A handler begins when every lease of the answer is on the books, however long it keeps the event loop.
+    const work = Promise.resolve().then(() => attempt.run(handler));
     this.#atWork.set(
       lease.id,
-      attempt.run(handler).then((item) => {
+      work.then((item) => {
         this.#atWork.delete(lease.id);
         if (attempt.lost) this.#held.delete(lease.id);
         if (item !== undefined) this.#settler.add(item);
@@ -245,26 +247,15 @@ export class Worker {
   }
 
   async #beat(): Promise<void> {
-    const answer = await this.#pulse();
+    // Names what is held now, however long the server was away.
+    const request = { executor: this.executor, leases: [...this.#held.keys()], load: currentLoad() };
+    const answer = await this.#client.heartbeat(request, { signal: this.#closed.signal });
     for (const { lease, status, cancel, leaseSeconds } of answer.leases) {
       const attempt = this.#held.get(lease);
       // A lease that is being settled is over for good reason; its settle gets the final word.
       if (attempt === undefined || !this.#atWork.has(lease)) continue;
       if (status === "lost") attempt.lose();
       else attempt.renewed(leaseSeconds, cancel);
-    }
-  }
-
-  /** Names what is held now, and introduces this executor again to a server that forgot it. */
-  async #pulse(): Promise<ExecutorHeartbeatAnswer> {
-    const { signal } = this.#closed;
-    const request = { executor: this.executor, leases: [...this.#held.keys()], load: currentLoad() };
-    try {
-      return await this.#client.heartbeat(request, { signal });
-    } catch (error) {
-      if (!(error instanceof ProtocolError) || error.code !== "not_found") throw error;
-      await this.#register(signal);
-      return await this.#client.heartbeat(request, { signal });
     }
   }
 
@@ -278,15 +269,17 @@ export class Worker {
     if (this.#reachable) return;
     this.#reachable = true;
     this.#emit({ kind: "connected" });
-    // Whoever answers now may be another server, or may have swept us away meanwhile.
     this.#heartbeats.beat();
+    // Whoever answers now may have forgotten this executor, or never known it.
+    const { signal } = this.#draining;
+    if (this.#started) void this.#quietly(this.#persist(() => this.#register(signal), signal));
   }
 
   async #quietly(call: Promise<void>): Promise<void> {
     try {
       await call;
     } catch (error) {
-      if (!this.#closed.signal.aborted) this.#emit({ kind: "error", error });
+      if (!(error instanceof WorkerStopping)) this.#emit({ kind: "error", error });
     }
   }
 

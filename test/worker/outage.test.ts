@@ -81,7 +81,7 @@ describe("a worker", () => {
     undo.push(() => endProcess(process));
 
     const seen = counter();
-    const { events, event } = await startWorker(
+    const { worker, events, event } = await startWorker(
       { url },
       {
         [type]: async (_, ctx) => {
@@ -95,8 +95,13 @@ describe("a worker", () => {
     await eventually(() => seen.runs().length).toBeGreaterThan(30);
     await endProcess(process);
     await event("disconnected");
+    await witness.database.sql`update escapement.executor set capacity = null, types = null`;
     process = await startServerProcess(url, database.url, dataDir);
     await event("connected");
+    const known = "{ executors { nodes { name capacity types } } }";
+    await eventually(() => witness.graphql(known)).toEqual({
+      executors: { nodes: [{ name: worker.executor, capacity: 5, types: [type] }] },
+    });
     for (const id of ids) expect(await endOf(witness, id)).toMatchObject({ state: "SUCCEEDED" });
     expect(seen.times()).toEqual(new Set([1]));
     expect(seen.fences).toEqual(new Set([1]));
