@@ -58,16 +58,16 @@ export function createOverviews(sql: Sql): Overviews {
     const startedAt = performance.now();
     if (latest !== null && startedAt < freshUntil) return latest;
     freshUntil = Number.POSITIVE_INFINITY;
-    const reading = Promise.all([readCounts(sql), tally.refresh()]).then(
-      ([counts]) => {
+    const reading = readCounts(sql)
+      .then(async (counts) => {
+        await tally.refresh(counts.at.getTime());
         freshUntil = startedAt + Math.max(FRESH_MS, (performance.now() - startedAt) / BUSY_SHARE);
         return counts;
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         latest = null;
         throw error;
-      },
-    );
+      });
     latest = reading;
     return reading;
   };

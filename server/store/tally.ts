@@ -34,9 +34,9 @@ interface Bucket extends Counts {
 }
 
 export interface Tally {
-  /** Reads what may have changed. */
-  refresh(): Promise<void>;
-  /** Of one namespace or, with null, of all. `now` is the database's. */
+  /** Reads what may have changed until `now`, the database's, in epoch milliseconds. */
+  refresh(now: number): Promise<void>;
+  /** Of one namespace or, with null, of all. */
   view(namespaceId: number | null, now: number): TallyView;
 }
 
@@ -54,9 +54,7 @@ export function createTally(sql: Sql): Tally {
   };
 
   return {
-    async refresh() {
-      const [clock] = await sql<{ now: Date }[]>`select escapement.clock() as now`;
-      const now = clock?.now.getTime() ?? 0;
+    async refresh(now) {
       const dayAgo = now - DAY_MINUTES * MINUTE_MS;
       const from = Math.floor(Math.max(readUntil - SETTLED_MS, dayAgo) / MINUTE_MS) * MINUTE_MS;
       const rows = await sql<(Counts & { namespaceId: number; at: Date })[]>`
