@@ -3,18 +3,17 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { Hourglass, OctagonX } from "lucide-react";
 import { useState } from "react";
 import { Attempts } from "../components/attempts.tsx";
-import { Badge, Chip } from "../components/badge.tsx";
+import { Badge } from "../components/badge.tsx";
 import { useNow } from "../components/clock.ts";
 import { CopyButton } from "../components/copy.tsx";
 import { ErrorView } from "../components/error-view.tsx";
 import { Files } from "../components/files.tsx";
-import { JsonView } from "../components/json-view.tsx";
 import { LogView } from "../components/log-view.tsx";
-import { At } from "../components/moment.tsx";
 import { Empty, Fault, Loading } from "../components/notice.tsx";
-import { Facts, PageHead, Panel } from "../components/panel.tsx";
+import { PageHead, Panel } from "../components/panel.tsx";
 import { ProgressBar } from "../components/progress.tsx";
 import { RunActions } from "../components/run-actions.tsx";
+import { RunFacts, RunValues } from "../components/run-facts.tsx";
 import { RunTable } from "../components/run-table.tsx";
 import { useViewer } from "../components/viewer.tsx";
 import { Waterfall } from "../components/waterfall.tsx";
@@ -22,7 +21,6 @@ import { useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { type Run, RunChanged, RunQuery } from "../graphql/runs.ts";
 import { holdInWords } from "../model/holds.ts";
 import { runFace } from "../model/state.ts";
-import { formatBytes } from "../model/time.ts";
 
 const REREAD_MS = 250;
 const route = getRouteApi("/runs/$id");
@@ -91,8 +89,8 @@ function Details({ run }: { run: Run }) {
           <Children run={run} />
         </div>
         <div className="grid min-w-0 content-start gap-4">
-          <About run={run} />
-          <Values run={run} />
+          <RunFacts run={run} />
+          <RunValues run={run} />
           {run.files.length > 0 && (
             <Panel title="Output files">
               <Files files={run.files} />
@@ -182,113 +180,6 @@ function RunLog({ run }: { run: Run }) {
         )}
       </LogView>
     </Panel>
-  );
-}
-
-function About({ run }: { run: Run }) {
-  return (
-    <Panel title="About">
-      <Facts>
-        <dt>Job</dt>
-        <dd>
-          <Link to="/jobs/$name" params={{ name: run.job.name }} className="text-accent hover:underline">
-            {run.job.name}
-          </Link>{" "}
-          <span className="text-muted">version {run.jobVersion}</span>
-        </dd>
-        <dt>Started by</dt>
-        <dd>
-          {run.trigger !== null ? (
-            <Link
-              to="/triggers/$name"
-              params={{ name: run.trigger.name }}
-              className="text-accent hover:underline"
-            >
-              trigger {run.trigger.name}
-            </Link>
-          ) : run.parent !== null ? (
-            <Link to="/runs/$id" params={{ id: run.parent.id }} className="text-accent hover:underline">
-              a run of {run.parent.job.name}
-            </Link>
-          ) : (
-            "hand or API"
-          )}
-        </dd>
-        <dt>Executor</dt>
-        <dd>{run.executor?.name ?? run.attempts.at(-1)?.executor ?? "–"}</dd>
-        <dt>Priority</dt>
-        <dd>{run.priority}</dd>
-        <dt>Due</dt>
-        <dd>
-          <At at={run.scheduledAt} />
-          {run.late && <span className="text-waiting"> · late</span>}
-        </dd>
-        <dt>Created</dt>
-        <dd>
-          <At at={run.createdAt} />
-        </dd>
-        {run.readyAt !== null && (
-          <>
-            <dt>Ready</dt>
-            <dd>
-              <At at={run.readyAt} />
-            </dd>
-          </>
-        )}
-        {run.startedAt !== null && (
-          <>
-            <dt>Started</dt>
-            <dd>
-              <At at={run.startedAt} />
-            </dd>
-          </>
-        )}
-        {run.endedAt !== null && (
-          <>
-            <dt>Ended</dt>
-            <dd>
-              <At at={run.endedAt} />
-            </dd>
-          </>
-        )}
-        {run.tags.length > 0 && (
-          <>
-            <dt>Tags</dt>
-            <dd className="flex flex-wrap gap-1">
-              {run.tags.map((tag) => (
-                <Link key={tag} to="/runs" search={{ tag: [tag] }}>
-                  <Chip>{tag}</Chip>
-                </Link>
-              ))}
-            </dd>
-          </>
-        )}
-      </Facts>
-    </Panel>
-  );
-}
-
-function Values({ run }: { run: Run }) {
-  // Three quarters of a base64 text are bytes.
-  const bytes = run.inputBytes === null ? 0 : Math.floor((run.inputBytes.length * 3) / 4);
-  return (
-    <>
-      {(run.input !== null || run.inputBytes === null) && (
-        <Panel title="Input">
-          <JsonView value={run.input} label="input" />
-        </Panel>
-      )}
-      {run.inputBytes !== null && (
-        <Panel title="Input">
-          <p className="px-4 py-3 text-muted">{formatBytes(bytes)} that are not JSON.</p>
-        </Panel>
-      )}
-      {run.output !== null && (
-        <Panel title="Output">
-          <JsonView value={run.output} label="output" />
-        </Panel>
-      )}
-    </>
   );
 }
 

@@ -1,0 +1,117 @@
+/** What is known of a run beside its state. */
+import { Link } from "@tanstack/react-router";
+import type { Run } from "../graphql/runs.ts";
+import { formatBytes } from "../model/time.ts";
+import { Chip } from "./badge.tsx";
+import { JsonView } from "./json-view.tsx";
+import { At } from "./moment.tsx";
+import { Facts, Panel } from "./panel.tsx";
+
+/** Where it came from and when what happened. */
+export function RunFacts({ run }: { run: Run }) {
+  return (
+    <Panel title="About">
+      <Facts>
+        <dt>Job</dt>
+        <dd>
+          <Link to="/jobs/$name" params={{ name: run.job.name }} className="text-accent hover:underline">
+            {run.job.name}
+          </Link>{" "}
+          <span className="text-muted">version {run.jobVersion}</span>
+        </dd>
+        <dt>Started by</dt>
+        <dd>
+          {run.trigger !== null ? (
+            <Link
+              to="/triggers/$name"
+              params={{ name: run.trigger.name }}
+              className="text-accent hover:underline"
+            >
+              trigger {run.trigger.name}
+            </Link>
+          ) : run.parent !== null ? (
+            <Link to="/runs/$id" params={{ id: run.parent.id }} className="text-accent hover:underline">
+              a run of {run.parent.job.name}
+            </Link>
+          ) : (
+            "hand or API"
+          )}
+        </dd>
+        <dt>Executor</dt>
+        <dd>{run.executor?.name ?? run.attempts.at(-1)?.executor ?? "–"}</dd>
+        <dt>Priority</dt>
+        <dd>{run.priority}</dd>
+        <dt>Due</dt>
+        <dd>
+          <At at={run.scheduledAt} />
+          {run.late && <span className="text-waiting"> · late</span>}
+        </dd>
+        <dt>Created</dt>
+        <dd>
+          <At at={run.createdAt} />
+        </dd>
+        {run.readyAt !== null && (
+          <>
+            <dt>Ready</dt>
+            <dd>
+              <At at={run.readyAt} />
+            </dd>
+          </>
+        )}
+        {run.startedAt !== null && (
+          <>
+            <dt>Started</dt>
+            <dd>
+              <At at={run.startedAt} />
+            </dd>
+          </>
+        )}
+        {run.endedAt !== null && (
+          <>
+            <dt>Ended</dt>
+            <dd>
+              <At at={run.endedAt} />
+            </dd>
+          </>
+        )}
+        {run.tags.length > 0 && (
+          <>
+            <dt>Tags</dt>
+            <dd className="flex flex-wrap gap-1">
+              {run.tags.map((tag) => (
+                <Link key={tag} to="/runs" search={{ tag: [tag] }}>
+                  <Chip>{tag}</Chip>
+                </Link>
+              ))}
+            </dd>
+          </>
+        )}
+      </Facts>
+    </Panel>
+  );
+}
+
+/** What it was given and what it returned. */
+export function RunValues({ run }: { run: Run }) {
+  // Three quarters of a base64 text are bytes.
+  const bytes = run.inputBytes === null ? 0 : Math.floor((run.inputBytes.length * 3) / 4);
+  return (
+    <>
+      {(run.input !== null || run.inputBytes === null) && (
+        <Panel title="Input">
+          <JsonView value={run.input} label="input" />
+        </Panel>
+      )}
+      {run.inputBytes !== null && (
+        <Panel title="Input">
+          <p className="px-4 py-3 text-muted">{formatBytes(bytes)} that are not JSON.</p>
+        </Panel>
+      )}
+      {run.output !== null && (
+        <Panel title="Output">
+          <JsonView value={run.output} label="output" />
+        </Panel>
+      )}
+    </>
+  );
+}
