@@ -2,52 +2,23 @@
  * The worker: keeps up to `concurrency` handlers busy, tells the control plane that it lives, and gives back what
  * it cannot finish. Runs come in by intake.ts, are worked on in attempt.ts and go back by settler.ts.
  */
-import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
 import { Attempt, type Handler } from "./attempt.ts";
 import { Client, ProtocolError } from "./client.ts";
 import { WorkerStopping } from "./errors.ts";
 import { describeEvent, type WorkerEvent } from "./events.ts";
 import { currentLoad, Heartbeats } from "./heartbeats.ts";
 import { Intake } from "./intake.ts";
+import { checkedConcurrency, ownName, type StopOptions, type WorkerOptions } from "./options.ts";
 import { createPersist, type Persist, pause } from "./persist.ts";
 import type { Lease, SettleItem, SettleResult } from "./protocol.ts";
 import { Settler } from "./settler.ts";
 
-/** The protocol's limit for the leases that one heartbeat names. */
-const CONCURRENCY_MAX = 10_000;
 /** Outcomes that may wait for a slow server before no more runs are taken. */
 const UNSETTLED_MAX = 2_000;
 /** How long handlers get to react to their signal when the drain time is over. */
 const ABORT_GRACE_MS = 2_000;
 /** How long a stopping worker tries to deliver its last outcomes and its leave. */
 const GOODBYE_MS = 5_000;
-
-export interface WorkerOptions {
-  /** Where the control plane listens, such as http://127.0.0.1:4400. */
-  url: string;
-  token?: string | undefined;
-  /** For servers without authentication and for tokens of no one namespace. */
-  namespace?: string | undefined;
-  /** This process's name, unique among those alive; made up from host and process by default. */
-  executor?: string | undefined;
-  /** Worker groups to take runs from. Default: `default`. */
-  groups?: string[] | undefined;
-  /** Runs at the same time. Default: 10. */
-  concurrency?: number | undefined;
-  labels?: Record<string, string> | undefined;
-  /** What to do with a run, by its task type. Runs of other types are left to other workers. */
-  handlers: Record<string, Handler>;
-  /** How long a poll may stay parked at the server. Default: 30. */
-  waitSeconds?: number | undefined;
-  /** Hears everything worth telling. By default what a person should know goes to stderr. */
-  onEvent?: ((event: WorkerEvent) => void) | undefined;
-}
-
-export interface StopOptions {
-  /** How long handlers may go on. Default: 20. */
-  drainSeconds?: number | undefined;
-}
 
 /** Throws when the options make no sense; nothing is sent before `start`. */
 export function createWorker(options: WorkerOptions): Worker {
@@ -291,19 +262,6 @@ export class Worker {
       process.emitWarning(error instanceof Error ? error : String(error));
     }
   }
-}
-
-/** Unique among processes; a host's name may hold what PROTOCOL.md "Names" does not allow. */
-function ownName(): string {
-  const host = hostname()
-    .replace(/[^A-Za-z0-9.-]/g, "_")
-    .slice(0, 80);
-  return `${host.replace(/^[.-]/, "_")}-${process.pid}-${randomBytes(3).toString("hex")}`;
-}
-
-function checkedConcurrency(concurrency: number): number {
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= CONCURRENCY_MAX) return concurrency;
-  throw new Error(`concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}, not ${concurrency}.`);
 }
 
 /** A token that is refused later on may be mended; at the start it is a mistake that somebody wants to see. */

@@ -57,6 +57,30 @@ export async function cancelRun(server: Pick<TestServer, "graphql">, id: string)
   await server.graphql("mutation ($id: ID!) { cancelRun(id: $id) { id } }", { id });
 }
 
+/** What people see of a run. */
+export interface RunView {
+  state: string;
+  progress: number | null;
+  message: string | null;
+  attempt: number;
+  output: unknown;
+  log: { text: string };
+  files: { name: string; size: number }[];
+  children: { nodes: { id: string; job: { name: string }; state: string }[] };
+  attempts: { number: number; outcome: string }[];
+}
+
+export async function viewOf(server: Pick<TestServer, "graphql">, id: string): Promise<RunView> {
+  const { run } = await server.graphql<{ run: RunView }>(
+    `query ($id: ID!) { run(id: $id) {
+      state progress message attempt output log { text } files { name size }
+      children(first: 10) { nodes { id job { name } state } } attempts { number outcome }
+    } }`,
+    { id },
+  );
+  return run;
+}
+
 async function asked<T>(server: Listener, ask: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ url: server.url, token: server.token });
   try {

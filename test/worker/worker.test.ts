@@ -1,17 +1,9 @@
 /** The TypeScript worker against a real server. */
 import { Readable } from "node:stream";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import {
-  Cancelled,
-  DoNotRetry,
-  LeaseLost,
-  RetryAfter,
-  TimedOut,
-  WorkerStopping,
-} from "../../worker/index.ts";
+import { DoNotRetry, RetryAfter } from "../../worker/index.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import {
-  cancelRun,
   createJob,
   endOf,
   eventually,
@@ -21,7 +13,7 @@ import {
   startWorker,
   stopWorkers,
   unique,
-  untilAborted,
+  viewOf,
 } from "./play.ts";
 
 let server: TestServer;
@@ -31,29 +23,6 @@ beforeAll(async () => {
 });
 afterEach(stopWorkers);
 afterAll(() => server.close());
-
-interface RunView {
-  state: string;
-  progress: number | null;
-  message: string | null;
-  attempt: number;
-  output: unknown;
-  log: { text: string };
-  files: { name: string; size: number }[];
-  children: { nodes: { id: string; job: { name: string }; state: string }[] };
-  attempts: { number: number; outcome: string }[];
-}
-
-async function view(id: string): Promise<RunView> {
-  const { run } = await server.graphql<{ run: RunView }>(
-    `query ($id: ID!) { run(id: $id) {
-      state progress message attempt output log { text } files { name size }
-      children(first: 10) { nodes { id job { name } state } } attempts { number outcome }
-    } }`,
-    { id },
-  );
-  return run;
-}
 
 describe("a worker", () => {
   test("hands the input to the handler and its output back", async () => {
@@ -121,7 +90,7 @@ describe("a worker", () => {
     const left = await startRun(server, foreign);
     await startWorker(server, { [mine]: () => "done" });
     await endOf(server, await startRun(server, mine));
-    expect(await view(left)).toMatchObject({ state: "READY", attempt: 0 });
+    expect(await viewOf(server, left)).toMatchObject({ state: "READY", attempt: 0 });
   });
 
   test("stores log, progress and files before the run ends", async () => {
@@ -137,7 +106,7 @@ describe("a worker", () => {
     });
     const id = await startRun(server, type);
     await endOf(server, id);
-    const run = await view(id);
+    const run = await viewOf(server, id);
     const lines = run.log.text.trimEnd().split("\n");
     expect(lines.map((line) => line.split(" ").slice(-2).join(" "))).toEqual(
       Array.from({ length: 300 }, (_, index) => `line ${index + 1}`),
@@ -162,7 +131,7 @@ describe("a worker", () => {
       },
     });
     const id = await startRun(server, type);
-    await eventually(() => view(id)).toMatchObject({
+    await eventually(() => viewOf(server, id)).toMatchObject({
       state: "RUNNING",
       progress: 0.25,
       message: "a quarter",
@@ -195,15 +164,12 @@ describe("a worker", () => {
     });
     const id = await startRun(server, parent);
     expect(await endOf(server, await early.promise)).toMatchObject({ state: "SUCCEEDED", output: 3 });
-    expect((await view(id)).children.nodes).toHaveLength(1);
+    expect((await viewOf(server, id)).children.nodes).toHaveLength(1);
     goOn.resolve();
     await endOf(server, id);
-    await eventually(async () => (await view(id)).children.nodes.map(({ state }) => state)).toEqual([
-      "SUCCEEDED",
-      "SUCCEEDED",
-      "SUCCEEDED",
-      "SUCCEEDED",
-    ]);
+    await eventually(async () => (await viewOf(server, id)).children.nodes.map(({ state }) => state)).toEqual(
+      ["SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED"],
+    );
   });
 });
 
@@ -247,7 +213,7 @@ describe("a handler that throws", () => {
     const id = await startRun(server, type);
     const { result } = await event("settled");
     expect(result).toMatchObject({ state: "WAITING", retryInSeconds: 3600 });
-    expect(await view(id)).toMatchObject({ state: "WAITING", attempt: 1 });
+    expect(await viewOf(server, id)).toMatchObject({ state: "WAITING", attempt: 1 });
   });
 
   test.each([
@@ -260,145 +226,7 @@ describe("a handler that throws", () => {
     const ends = await Promise.all(ids.map((id) => endOf(server, id)));
     expect(ends.map(({ state }) => state)).toEqual(["SUCCEEDED", "FAILED", "SUCCEEDED"]);
     expect(ends[1]?.error?.message).toContain(message);
-    expect((await view(ids[1] ?? "")).attempts).toHaveLength(1);
-  });
-});
-
-describe("a run that is taken away", () => {
-  test("aborts its handler when it is cancelled, at once when progress is reported", async () => {
-    const type = await createJob(server, unique("cancelled"));
-    const started = signal();
-    const reason = signal<unknown>();
-    await startWorker(server, {
-      [type]: async (_, ctx) => {
-        started.resolve();
-        const tick = setInterval(() => ctx.progress(0.5), 20);
-        await untilAborted(ctx.signal).finally(() => {
-          clearInterval(tick);
-          reason.resolve(ctx.signal.reason);
-        });
-      },
-    });
-    const id = await startRun(server, type);
-    await started.promise;
-    await cancelRun(server, id);
-    expect(await reason.promise).toBeInstanceOf(Cancelled);
-    expect(await endOf(server, id)).toMatchObject({ state: "CANCELLED" });
-  });
-
-  // Nothing is reported here, so all is said by the executor's heartbeat, 10 s after its start.
-  test("is known by the executor's heartbeat, which keeps the others", async () => {
-    const type = await createJob(server, unique("held"));
-    const started = signal();
-    const goOn = signal();
-    const reasons = new Map<unknown, unknown>();
-    const { event, worker } = await startWorker(server, {
-      [type]: async (input, ctx) => {
-        if (ctx.lease.attempt > 1) return "the second attempt";
-        if (worker.running === 3) started.resolve();
-        const aborted = untilAborted(ctx.signal).finally(() => reasons.set(input, ctx.signal.reason));
-        return await Promise.race([goOn.promise, aborted]);
-      },
-    });
-    const [cancelled = "", lost = "", kept = ""] = await startRuns(server, type, [
-      "cancelled",
-      "lost",
-      "kept",
-    ]);
-    await started.promise;
-    await cancelRun(server, cancelled);
-    await expireLease(lost);
-    expect(await endOf(server, lost)).toMatchObject({ state: "SUCCEEDED", output: "the second attempt" });
-    expect(await endOf(server, cancelled)).toMatchObject({ state: "CANCELLED" });
-    await event("lost");
-    expect(reasons.get("cancelled")).toBeInstanceOf(Cancelled);
-    expect(reasons.get("lost")).toBeInstanceOf(LeaseLost);
-    expect((await view(lost)).attempts.map(({ outcome }) => outcome)).toEqual(["LOST", "SUCCEEDED"]);
-    const [lease] = await server.database.sql<{ prolonged: boolean }[]>`
-      select expires_at > started_at + interval '35 seconds' as prolonged
-      from escapement.lease where id = ${kept}::bigint`;
-    expect(lease).toEqual({ prolonged: true });
-    goOn.resolve();
-    expect(await endOf(server, kept)).toMatchObject({ state: "SUCCEEDED" });
-    expect(reasons.has("kept")).toBe(false);
-  });
-
-  test("is not recorded any more when its lease is lost", async () => {
-    const type = await createJob(server, unique("late"));
-    const started = signal();
-    const goOn = signal();
-    const { event } = await startWorker(server, {
-      [type]: async (_, { lease }) => {
-        if (lease.attempt === 1) {
-          started.resolve();
-          await goOn.promise;
-        }
-        return lease.attempt;
-      },
-    });
-    const id = await startRun(server, type);
-    await started.promise;
-    await expireLease(id);
-    expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED", output: 2 });
-    goOn.resolve();
-    expect((await event("lost")).lease).toMatchObject({ run: id, attempt: 1 });
-    expect(await endOf(server, id)).toMatchObject({ output: 2 });
-  });
-
-  test("fails when its time is up", async () => {
-    const type = await createJob(server, unique("slow"), { timeout: "PT1S" });
-    const reason = signal<unknown>();
-    await startWorker(server, {
-      [type]: (_, ctx) => untilAborted(ctx.signal).finally(() => reason.resolve(ctx.signal.reason)),
-    });
-    const id = await startRun(server, type);
-    expect(await reason.promise).toBeInstanceOf(TimedOut);
-    expect(await endOf(server, id)).toMatchObject({ state: "FAILED", error: { type: "TimedOut" } });
-  });
-});
-
-describe("a worker that stops", () => {
-  test("lets handlers finish, takes nothing new and leaves", async () => {
-    const type = await createJob(server, unique("drain"));
-    const started = signal();
-    const goOn = signal();
-    const { worker } = await startWorker(server, {
-      [type]: async () => {
-        started.resolve();
-        await goOn.promise;
-        return "finished";
-      },
-    });
-    const id = await startRun(server, type);
-    await started.promise;
-    const stopped = worker.stop({ drainSeconds: 20 });
-    const next = await startRun(server, type);
-    goOn.resolve();
-    await stopped;
-    expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED", output: "finished" });
-    expect(await view(next)).toMatchObject({ state: "READY", attempt: 0 });
-    expect(await executorState(worker.executor)).toBe("LEFT");
-  });
-
-  test("gives back what does not finish in time, at no cost of an attempt", async () => {
-    const type = await createJob(server, unique("giveback"));
-    const both = [signal(), signal()] as const;
-    const reasons: unknown[] = [];
-    const { worker, event } = await startWorker(server, {
-      [type]: async (input, ctx) => {
-        both[input === "stubborn" ? 0 : 1].resolve();
-        if (input === "stubborn") await new Promise(() => undefined);
-        await untilAborted(ctx.signal).finally(() => reasons.push(ctx.signal.reason));
-      },
-    });
-    const ids = await startRuns(server, type, ["stubborn", "obedient"]);
-    await Promise.all(both.map(({ promise }) => promise));
-    await worker.stop({ drainSeconds: 0 });
-    expect(await event("stopped")).toMatchObject({ unsettled: 0 });
-    expect(reasons).toEqual([expect.any(WorkerStopping)]);
-    for (const id of ids) expect(await view(id)).toMatchObject({ state: "READY" });
-    await startWorker(server, { [type]: (_, { lease }) => lease.attempt });
-    for (const id of ids) expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED", output: 1 });
+    expect((await viewOf(server, ids[1] ?? "")).attempts).toHaveLength(1);
   });
 });
 
@@ -445,16 +273,3 @@ describe("a worker that starts", () => {
     }
   });
 });
-
-/** As if its executor had been silent for longer than the lease. */
-async function expireLease(run: string): Promise<void> {
-  await server.database.sql`
-    update escapement.lease set expires_at = escapement.clock() - interval '1 second' where id = ${run}::bigint`;
-}
-
-async function executorState(name: string): Promise<string | undefined> {
-  const { executors } = await server.graphql<{ executors: { nodes: { name: string; state: string }[] } }>(
-    "{ executors { nodes { name state } } }",
-  );
-  return executors.nodes.find((executor) => executor.name === name)?.state;
-}

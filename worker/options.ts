@@ -1,0 +1,47 @@
+/** What a worker can be told, and what it takes when it is not told. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { Handler } from "./attempt.ts";
+import type { WorkerEvent } from "./events.ts";
+
+/** The protocol's limit for the leases that one heartbeat names. */
+const CONCURRENCY_MAX = 10_000;
+export interface WorkerOptions {
+  /** Where the control plane listens, such as http://127.0.0.1:4400. */
+  url: string;
+  token?: string | undefined;
+  /** For servers without authentication and for tokens of no one namespace. */
+  namespace?: string | undefined;
+  /** This process's name, unique among those alive; made up from host and process by default. */
+  executor?: string | undefined;
+  /** Worker groups to take runs from. Default: `default`. */
+  groups?: string[] | undefined;
+  /** Runs at the same time. Default: 10. */
+  concurrency?: number | undefined;
+  labels?: Record<string, string> | undefined;
+  /** What to do with a run, by its task type. Runs of other types are left to other workers. */
+  handlers: Record<string, Handler>;
+  /** How long a poll may stay parked at the server. Default: 30. */
+  waitSeconds?: number | undefined;
+  /** Hears everything worth telling. By default what a person should know goes to stderr. */
+  onEvent?: ((event: WorkerEvent) => void) | undefined;
+}
+
+export interface StopOptions {
+  /** How long handlers may go on. Default: 20. */
+  drainSeconds?: number | undefined;
+}
+
+/** Unique among processes; a host's name may hold what PROTOCOL.md "Names" does not allow. */
+export function ownName(): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9.-]/g, "_")
+    .slice(0, 80);
+  return `${host.replace(/^[.-]/, "_")}-${process.pid}-${randomBytes(3).toString("hex")}`;
+}
+
+/** Throws when it is not a number of runs that a worker can hold. */
+export function checkedConcurrency(concurrency: number): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= CONCURRENCY_MAX) return concurrency;
+  throw new Error(`concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}, not ${concurrency}.`);
+}
