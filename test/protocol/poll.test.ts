@@ -1,5 +1,8 @@
 /** Long polls: they wake when there is work, cost nothing while there is none, and lose no run. */
+import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createHttp } from "../../server/http.ts";
+import { createOutputs } from "../../server/store/outputs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { ask, client, type Sent, send, type TestLease, until } from "./raw.ts";
 
@@ -88,6 +91,48 @@ test("no start is missed however polls and starts interleave", async () => {
   for (let at = 0; at < 150; at++) started.push(await api.start(at % 2 ? "a" : "b"));
   await Promise.all(workers);
   expect([...seen].sort()).toEqual(started.sort());
+});
+
+test("a start that commits while an empty claim is on its way back is not missed", async () => {
+  let answerMayLeave = () => {};
+  const held = new Promise<void>((resolve) => {
+    answerMayLeave = resolve;
+  });
+  let claims = 0;
+  const engine: typeof server.engine = {
+    ...server.engine,
+    async claim(poll) {
+      claims += 1;
+      const leases = await server.engine.claim(poll);
+      if (claims === 1) await held;
+      return leases;
+    },
+  };
+  const { config, database, catalog, channel, tokens } = server;
+  const outputs = createOutputs(config.dataDir, channel);
+  const app = await createHttp({
+    config,
+    database,
+    catalog,
+    channel,
+    tokens,
+    outputs,
+    engine,
+    log: pino({ level: "silent" }),
+  });
+  try {
+    const url = await app.listen({ host: "127.0.0.1", port: 0 });
+    // It may wait for less time than the look once a second would need.
+    const sent = park({ waitSeconds: 0.05 }, url);
+    await until(() => claims === 1, "the claim has found nothing");
+    const run = await api.start("a");
+    answerMayLeave();
+    const [lease] = await leasesOf(sent);
+    expect(lease?.run).toBe(run);
+    await complete(lease);
+  } finally {
+    await app.close();
+  }
 });
 
 test("a poll whose connection closes is taken out, and the run goes to the next one", async () => {
