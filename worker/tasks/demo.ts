@@ -54,6 +54,7 @@ async function flaky(_input: unknown, { lease, log, progress, signal }: Context)
     log("The service did not answer", "error");
     throw new ServiceUnavailable("The moody service did not answer; the next attempt may have more luck.");
   }
+  progress(1, "It answered");
   log("The service answered");
   return { attempt: lease.attempt, mood: "good" };
 }
