@@ -88,6 +88,8 @@ function buildDashboard() {
       spawnSync(process.execPath, [...vite, "--outDir", draft, "--emptyOutDir", "--logLevel", "warn"], {
         cwd: ROOT,
         stdio: "inherit",
+        // Vite would take over "test" from a test run, and build React for development.
+        env: { ...process.env, NODE_ENV: "production" },
       }),
     );
     mkdirSync(draft, { recursive: true });

@@ -77,9 +77,9 @@ test("only the engine moves runs from table to table", () => {
   expect(movers).toEqual([]);
 });
 
-test("only main and config read the environment", () => {
+test("only the program and its setup read the environment", () => {
   const readers = files.filter((path) => /^server\//.test(path) && /process\.env\b/.test(read(path)));
-  expect(readers.sort()).toEqual(["server/main.ts"]);
+  expect(readers.sort()).toEqual(["server/main.ts", "server/setup.mjs"]);
   expect(files.filter((path) => path.startsWith("web/") && read(path).includes("process.env"))).toEqual([]);
 });
 
