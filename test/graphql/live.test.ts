@@ -131,6 +131,37 @@ describe.each([
   });
 });
 
+test("an event that comes late shows the run as it was, not what came of it", async () => {
+  const id = await start();
+  await runThrough({ done: true });
+  const { run } = await get(server, "query ($id: ID!) { run(id: $id) { state } }", { id });
+  expect(run.state).toBe("SUCCEEDED");
+  const listener = await hear(
+    "subscription ($id: ID) { runChanged(id: $id) { state readyAt startedAt endedAt output attempt } }",
+    { id },
+  );
+  const change = { kind: "run", id, namespaceId: 1, jobId: 1 } as const;
+  server.channel.publish(
+    (["WAITING", "READY", "RUNNING", "SUCCEEDED"] as const).map((state) => ({ ...change, state })),
+  );
+  const time = expect.stringMatching(/Z$/);
+  const seen = [];
+  for (let n = 0; n < 4; n++) seen.push((await listener.next()).runChanged);
+  expect(seen).toEqual([
+    { state: "WAITING", readyAt: null, startedAt: null, endedAt: null, output: null, attempt: 0 },
+    { state: "READY", readyAt: time, startedAt: null, endedAt: null, output: null, attempt: 0 },
+    { state: "RUNNING", readyAt: time, startedAt: time, endedAt: null, output: null, attempt: 1 },
+    { state: "SUCCEEDED", readyAt: time, startedAt: time, endedAt: time, output: { done: true }, attempt: 1 },
+  ]);
+});
+
+test("after lost notifications a subscriber is told how its run is now", async () => {
+  const id = await start("job", `delay: "PT1H"`);
+  const listener = await hear("subscription ($id: ID) { runChanged(id: $id) { id state } }", { id });
+  server.channel.emit("resync");
+  expect(await listener.next()).toEqual({ runChanged: { id, state: "WAITING" } });
+});
+
 test("jobs, triggers and executors are reported when they change, in their namespace only", async () => {
   await get(server, `mutation { createNamespace(input: { name: "apart" }) { id } }`);
   const jobs = await hear(`subscription { jobChanged(namespace: "default") { name version deletedAt } }`);
