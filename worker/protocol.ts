@@ -128,7 +128,7 @@ export const StartRun = Type.Object(
     priority: Type.Optional(Type.Integer({ minimum: -32_000, maximum: 32_000 })),
     runAt: Type.Optional(Type.String({ format: "date-time" })),
     delaySeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_153_600_000 })),
-    tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20 })),
+    tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 50 })),
     idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     after: Type.Optional(Type.Array(RunId, { maxItems: 1000 })),
   },
