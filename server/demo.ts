@@ -1,7 +1,7 @@
 /** The `demo` namespace: a few jobs and triggers on a fresh database, so that there is something to watch. */
 
 import type { Definitions } from "./store/definitions.ts";
-import { createJob } from "./store/jobs.ts";
+import { createJob } from "./store/job-changes.ts";
 import { createNamespace } from "./store/namespaces.ts";
 import { createTrigger } from "./store/trigger-changes.ts";
 

@@ -1,5 +1,7 @@
 /** Jobs. Runs and triggers add their lists to it. */
-import { createJob, deleteJob, findJob, type Job, listJobs, updateJob } from "../store/jobs.ts";
+import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
+import { findJob, type Job, listJobs } from "../store/jobs.ts";
+import { byName } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceOf, namespaceShown, visible } from "./context.ts";
@@ -95,11 +97,6 @@ const JobPatch = builder.inputType("JobPatch", {
     startDeadline: t.field({ type: "Duration" }),
   }),
 });
-
-const byName = builder.args((t) => ({
-  namespace: t.string({ defaultValue: "default" }),
-  name: t.string({ required: true }),
-}));
 
 builder.queryFields((t) => ({
   job: t.field({

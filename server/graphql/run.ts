@@ -1,74 +1,19 @@
-/** Runs: what they are, and the lists of them. run-changes.ts starts and stops them. */
-import { ATTEMPT_OUTCOMES } from "../core/attempt.ts";
+/** Runs: what they are. run-lists.ts finds them, run-changes.ts starts and stops them. */
 import { notFound } from "../core/rejection.ts";
 import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
-import type { OutputFile } from "../store/output-files.ts";
 import { isRunId } from "../store/page.ts";
 import { listRuns } from "../store/run-list.ts";
-import { type Attempt, createdAt, type Run } from "../store/runs.ts";
+import { createdAt, type Run } from "../store/runs.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
-import { type Context, namespaceShown, present, visible } from "./context.ts";
+import { type Context, present, visible } from "./context.ts";
 import { ExecutorType } from "./executor.ts";
 import { JobType } from "./job.ts";
-import { type LogChunk, logCursor, readChunk, readLogCursor } from "./log.ts";
-import { OccurrenceType, TriggerType } from "./trigger.ts";
+import { readChunk, readLogCursor } from "./log.ts";
+import { AttemptType, FileType, failureOf, LogChunkType, RunError } from "./run-parts.ts";
+import { TriggerType } from "./trigger.ts";
 
-const RunState = builder.enumType("RunState", { values: RUN_STATES });
-
-interface Failure {
-  message: string;
-  type?: string;
-  stack?: string;
-}
-
-const RunError = builder.objectRef<Failure>("RunError").implement({
-  fields: (t) => ({
-    message: t.exposeString("message"),
-    type: t.string({ nullable: true, resolve: ({ type }) => type }),
-    stack: t.string({ nullable: true, resolve: ({ stack }) => stack }),
-  }),
-});
-
-const failureOf = ({ error }: { error: string | null }): Failure | null =>
-  error === null ? null : JSON.parse(error);
-
-const AttemptType = builder.objectRef<Attempt>("Attempt").implement({
-  description: "One try of a run: the history of one lease.",
-  fields: (t) => ({
-    number: t.exposeInt("number"),
-    executor: t.exposeString("executor", { nullable: true }),
-    startedAt: t.expose("startedAt", { type: "DateTime" }),
-    endedAt: t.expose("endedAt", { type: "DateTime", nullable: true }),
-    outcome: t.expose("outcome", { type: builder.enumType("AttemptOutcome", { values: ATTEMPT_OUTCOMES }) }),
-    error: t.field({ type: RunError, nullable: true, resolve: failureOf }),
-  }),
-});
-
-const LogChunkType = builder.objectRef<LogChunk>("LogChunk").implement({
-  fields: (t) => ({
-    text: t.exposeString("text"),
-    cursor: t.string({ description: "Pass it as `after` to read on.", resolve: logCursor }),
-    attempt: t.exposeInt("attempt"),
-    ended: t.exposeBoolean("ended", { description: "No more will come." }),
-  }),
-});
-
-const FileType = builder.objectRef<OutputFile & { runId: string }>("File").implement({
-  description: "An output file of a run.",
-  fields: (t) => ({
-    name: t.exposeString("name"),
-    attempt: t.exposeInt("attempt"),
-    size: t.exposeFloat("size", { description: "Bytes." }),
-    digest: t.string({ resolve: ({ sha256 }) => `sha256:${sha256}` }),
-    createdAt: t.expose("storedAt", { type: "DateTime" }),
-    url: t.string({
-      description: "Where to download it, on this server.",
-      resolve: ({ runId, attempt, name }) =>
-        `/v1/runs/${runId}/files/${encodeURIComponent(name)}?attempt=${attempt}`,
-    }),
-  }),
-});
+export const RunState = builder.enumType("RunState", { values: RUN_STATES });
 
 interface Hold {
   kind: HoldKind;
@@ -227,99 +172,4 @@ export async function runOf(context: Context, id: string): Promise<Run> {
   return run;
 }
 
-const RunConnection = builder.connectionObject({ type: RunType, name: "RunConnection" });
-
-const RunFilter = builder.inputType("RunFilter", {
-  fields: (t) => ({
-    states: t.field({ type: [RunState] }),
-    job: t.string({ description: "The job's name." }),
-    trigger: t.string({ description: "The trigger's name." }),
-    tags: t.stringList({ description: "All of them." }),
-    createdAfter: t.field({ type: "DateTime", description: "Inclusive." }),
-    createdBefore: t.field({ type: "DateTime", description: "Exclusive." }),
-    parent: t.id(),
-  }),
-});
-
-const readFilter = (filter: typeof RunFilter.$inferInput | null | undefined) => ({
-  ...filter,
-  // No run has a malformed id, so none has it as its parent.
-  parent: filter?.parent != null && !isRunId(filter.parent) ? "0" : filter?.parent,
-});
-
-builder.queryFields((t) => ({
-  run: t.field({
-    type: RunType,
-    nullable: true,
-    args: { id: t.arg.id({ required: true }) },
-    resolve: async (_root, { id }, context) =>
-      isRunId(id) ? visible(context, await context.load.run(id)) : null,
-  }),
-  runs: t.field({
-    type: RunConnection,
-    description: "Newest first.",
-    complexity: pageCost,
-    args: { namespace: t.arg.string(), filter: t.arg({ type: RunFilter }), ...pageArguments },
-    resolve: async (_root, { namespace, filter, ...page }, context) =>
-      connectionOf(
-        await listRuns(
-          context.database.sql,
-          await namespaceShown(context, namespace),
-          readFilter(filter),
-          page,
-        ),
-      ),
-  }),
-}));
-
-builder.objectFields(JobType, (t) => ({
-  lastRun: t.field({
-    type: RunType,
-    nullable: true,
-    description: "The newest.",
-    resolve: async ({ id }, _args, { load }) => {
-      const runId = (await load.jobActivity(id))?.lastRunId;
-      return runId == null ? null : load.run(runId);
-    },
-  }),
-  runs: t.field({
-    type: RunConnection,
-    description: "Newest first.",
-    complexity: pageCost,
-    args: { filter: t.arg({ type: RunFilter }), ...pageArguments },
-    resolve: async ({ id, namespaceId }, { filter, ...page }, { database }) =>
-      connectionOf(await listRuns(database.sql, namespaceId, { ...readFilter(filter), jobId: id }, page)),
-  }),
-}));
-
-builder.objectField(OccurrenceType, "run", (t) =>
-  t.field({
-    type: RunType,
-    nullable: true,
-    resolve: ({ runId }, _args, { load }) => (runId === null ? null : load.run(runId)),
-  }),
-);
-
-builder.subscriptionFields((t) => ({
-  runChanged: t.field({
-    type: RunType,
-    description: "Each state that a run comes into, from now on; not the one it is in.",
-    args: { namespace: t.arg.string(), id: t.arg.id(), job: t.arg.string() },
-    subscribe: async (_root, { namespace, id, job }, context) => {
-      const namespaceId = await namespaceShown(context, namespace);
-      return context.live.runs(context, { namespaceId, id, job });
-    },
-    resolve: (run: Run) => run,
-  }),
-  runLog: t.field({
-    type: LogChunkType,
-    description:
-      "What is there after `after`, then what comes, attempt after attempt, until the run has ended.",
-    args: { id: t.arg.id({ required: true }), after: t.arg.string() },
-    subscribe: async (_root, { id, after }, context) => {
-      await runOf(context, id);
-      return context.live.log(context, id, readLogCursor(after));
-    },
-    resolve: (chunk: LogChunk) => chunk,
-  }),
-}));
+export const RunConnection = builder.connectionObject({ type: RunType, name: "RunConnection" });

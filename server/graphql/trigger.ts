@@ -1,34 +1,26 @@
-/** Triggers, and what became of their due times. */
-import { durationMs } from "../core/duration.ts";
-import { DEFAULT_MISFIRE, type Misfire } from "../core/trigger.ts";
+/** Triggers, and what became of their due times. trigger-changes.ts changes them. */
+import type { Misfire } from "../core/trigger.ts";
 import { listOccurrences, OCCURRENCE_OUTCOMES, type Occurrence } from "../store/occurrences.ts";
 import { pageSize } from "../store/page.ts";
-import {
-  createTrigger,
-  deleteTrigger,
-  pauseTrigger,
-  resumeTrigger,
-  updateTrigger,
-} from "../store/trigger-changes.ts";
-import { findTrigger, listTriggers, type TRIGGER_STATES, type Trigger, upcoming } from "../store/triggers.ts";
+import { findTrigger, listTriggers, type Trigger, type TriggerState, upcoming } from "../store/triggers.ts";
+import { byName } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceOf, namespaceShown, present, visible } from "./context.ts";
 import { JobType } from "./job.ts";
-import { textOf } from "./json.ts";
-import { readSchedule, ScheduleInput, ScheduleType } from "./schedule.ts";
+import { ScheduleType } from "./schedule.ts";
 
-const TriggerState = builder.enumType("TriggerState", {
+const TriggerStateType = builder.enumType("TriggerState", {
   values: {
     NORMAL: { description: "It fires when it is due." },
     PAUSED: { description: "Somebody paused it." },
     BLOCKED: { description: "It waits for the end of its run." },
     COMPLETE: { description: "It will not fire again." },
     ERROR: { description: "It cannot fire; see `reason`." },
-  } satisfies Record<(typeof TRIGGER_STATES)[number], object>,
+  } satisfies Record<TriggerState, object>,
 });
 
-const MisfirePolicy = builder.enumType("MisfirePolicy", {
+export const MisfirePolicy = builder.enumType("MisfirePolicy", {
   description: "What becomes of due times that were missed by more than the threshold.",
   values: {
     SKIP: { description: "None of them fires." },
@@ -85,7 +77,7 @@ builder.node(TriggerType, {
     misfire: t.expose("misfire", { type: MisfireType }),
     priority: t.exposeInt("priority", { nullable: true, description: "Null: the job's." }),
     input: t.expose("input", { type: "JSON", nullable: true, description: "Null: the job's." }),
-    state: t.expose("state", { type: TriggerState }),
+    state: t.expose("state", { type: TriggerStateType }),
     reason: t.exposeString("reason", { nullable: true, description: "Why it is paused or in error." }),
     firedCount: t.exposeInt("firedCount"),
     nextFireAt: t.field({
@@ -134,73 +126,10 @@ builder.objectField(JobType, "triggers", (t) =>
 const TriggerFilter = builder.inputType("TriggerFilter", {
   fields: (t) => ({
     job: t.string({ description: "The job's name." }),
-    state: t.field({ type: TriggerState }),
+    state: t.field({ type: TriggerStateType }),
     search: t.string({ description: "A part of the name, in any letter case." }),
   }),
 });
-
-const MisfireInput = builder.inputType("MisfireInput", {
-  fields: (t) => ({
-    policy: t.field({ type: MisfirePolicy, defaultValue: "FIRE_ONCE" }),
-    threshold: t.field({ type: "Duration", defaultValue: "PT1M" }),
-    limit: t.int({ defaultValue: 100, description: "Of FIRE_ALL: at most this many." }),
-  }),
-});
-
-const TriggerInput = builder.inputType("TriggerInput", {
-  fields: (t) => ({
-    namespace: t.string({ defaultValue: "default" }),
-    name: t.string({ required: true }),
-    job: t.string({ required: true }),
-    schedule: t.field({ type: ScheduleInput, required: true }),
-    startAt: t.field({ type: "DateTime" }),
-    endAt: t.field({ type: "DateTime", description: "Inclusive." }),
-    misfire: t.field({ type: MisfireInput }),
-    priority: t.int({ description: "Unset: the job's." }),
-    input: t.field({ type: "JSON", description: "Unset: the job's." }),
-    paused: t.boolean({ defaultValue: false }),
-  }),
-});
-
-const TriggerPatch = builder.inputType("TriggerPatch", {
-  description: "What is absent stays as it is; null clears times, priority and input.",
-  fields: (t) => ({
-    schedule: t.field({ type: ScheduleInput }),
-    startAt: t.field({ type: "DateTime" }),
-    endAt: t.field({ type: "DateTime", description: "Inclusive." }),
-    misfire: t.field({ type: MisfireInput }),
-    priority: t.int(),
-    input: t.field({ type: "JSON" }),
-  }),
-});
-
-/** What the store takes of an input or a patch. */
-function readPatch<Given extends typeof TriggerPatch.$inferInput>({
-  schedule,
-  misfire,
-  input,
-  ...rest
-}: Given) {
-  return {
-    ...rest,
-    schedule: schedule && readSchedule(schedule),
-    misfire: misfire && readMisfire(misfire),
-    input: textOf(input),
-  };
-}
-
-function readMisfire({ policy, threshold, limit }: typeof MisfireInput.$inferInput): Misfire {
-  return {
-    policy: policy ?? DEFAULT_MISFIRE.policy,
-    thresholdMs: threshold == null ? DEFAULT_MISFIRE.thresholdMs : durationMs(threshold, "misfire.threshold"),
-    limit: limit ?? DEFAULT_MISFIRE.limit,
-  };
-}
-
-const byName = builder.args((t) => ({
-  namespace: t.string({ defaultValue: "default" }),
-  name: t.string({ required: true }),
-}));
 
 builder.queryFields((t) => ({
   trigger: t.field({
@@ -224,46 +153,6 @@ builder.queryFields((t) => ({
           page,
         ),
       ),
-  }),
-}));
-
-builder.mutationFields((t) => ({
-  createTrigger: t.field({
-    type: TriggerType,
-    args: { input: t.arg({ type: TriggerInput, required: true }) },
-    resolve: async (_root, { input }, context) =>
-      createTrigger(context.definitions, await namespaceOf(context, input.namespace), {
-        ...input,
-        ...readPatch(input),
-        schedule: readSchedule(input.schedule),
-      }),
-  }),
-  updateTrigger: t.field({
-    type: TriggerType,
-    args: { ...byName, input: t.arg({ type: TriggerPatch, required: true }) },
-    resolve: async (_root, { namespace, name, input }, context) =>
-      updateTrigger(context.definitions, await namespaceOf(context, namespace), name, readPatch(input)),
-  }),
-  deleteTrigger: t.boolean({
-    description: "Runs that it fired go on.",
-    args: byName,
-    resolve: async (_root, { namespace, name }, context) => {
-      await deleteTrigger(context.definitions, await namespaceOf(context, namespace), name);
-      return true;
-    },
-  }),
-  pauseTrigger: t.field({
-    type: TriggerType,
-    args: { ...byName, reason: t.arg.string() },
-    resolve: async (_root, { namespace, name, reason }, context) =>
-      pauseTrigger(context.definitions, await namespaceOf(context, namespace), name, reason ?? null),
-  }),
-  resumeTrigger: t.field({
-    type: TriggerType,
-    description: "It goes on with the first time from now on; those that passed are recorded as PAUSED.",
-    args: byName,
-    resolve: async (_root, { namespace, name }, context) =>
-      resumeTrigger(context.definitions, await namespaceOf(context, namespace), name),
   }),
 }));
 

@@ -1,10 +1,6 @@
-/** Jobs: what they say now, and the changes of it. A change makes a new version; runs keep the one they started with. */
-import { durationMs } from "../core/duration.ts";
-import { checkName, checkTags } from "../core/name.ts";
-import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
-import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
-import { guarded, type Sql } from "./connection.ts";
-import { checkInput, checkPriority, checkText, type Definitions, TRIES } from "./definitions.ts";
+/** Jobs as they are read, each at its current version; job-changes.ts writes them. */
+import type { RetryPolicy } from "../core/retry.ts";
+import type { Sql } from "./connection.ts";
 import {
   every,
   type Fragment,
@@ -28,7 +24,8 @@ export interface Job extends JobContent {
   deletedAt: Date | null;
 }
 
-interface JobContent {
+/** What a patch can change. */
+export interface JobContent {
   description: string | null;
   tags: string[];
   type: string;
@@ -39,115 +36,6 @@ interface JobContent {
   retry: RetryPolicy;
   timeoutMs: number;
   startDeadlineMs: number;
-}
-
-type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
-
-/** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
-export type JobInput = { name: string; type: string } & JobPatch;
-
-/** What is absent stays as it is; null clears the description and the input, and otherwise stands for "absent". */
-export type JobPatch = Optional<{
-  description: string;
-  tags: string[];
-  type: string;
-  group: string;
-  input: string;
-  priority: number;
-  retry: RetryInput;
-  timeout: string;
-  startDeadline: string;
-}>;
-
-const DEFAULTS: Omit<JobContent, "type"> = {
-  description: null,
-  tags: [],
-  group: "default",
-  input: null,
-  priority: 5,
-  retry: checkRetry(null),
-  timeoutMs: 300_000,
-  startDeadlineMs: 900_000,
-};
-
-/** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
-export async function createJob(
-  definitions: Definitions,
-  namespaceId: number,
-  input: JobInput,
-): Promise<Job> {
-  const { sql } = definitions;
-  const name = checkName(input.name, "name");
-  const content = patched({ ...DEFAULTS, type: input.type }, input);
-  const [created] = await sql<{ id: number }[]>`
-    with queue as (${queueOf(sql, namespaceId, content)}),
-    job as (
-      insert into escapement.job (namespace_id, name, description, tags, version_id)
-      values (${namespaceId}, ${name}, ${content.description}, ${content.tags}::text[],
-        nextval('escapement.job_version_id_seq'))
-      on conflict (namespace_id, name) where deleted_at is null do nothing
-      returning id, version_id, version
-    ),
-    version as (${versionOf(sql, content)})
-    select id from job`;
-  if (!created) {
-    throw conflict(`there is already a job "${name}"; choose another name or update that one`, "name");
-  }
-  return announced(definitions, created.id);
-}
-
-/** Throws as `createJob` does, and NOT_FOUND. A patch that changes nothing makes no version. */
-export async function updateJob(
-  definitions: Definitions,
-  namespaceId: number,
-  name: string,
-  patch: JobPatch,
-): Promise<Job> {
-  const { sql } = definitions;
-  for (let tries = 0; tries < TRIES; tries++) {
-    const job = await findJob(sql, namespaceId, name);
-    if (!job) throw notFound(`job "${name}"`, "name");
-    const content = patched(job, patch);
-    if (sameContent(job, content)) return job;
-    const [updated] = await sql<{ id: number }[]>`
-      with queue as (${queueOf(sql, namespaceId, content)}),
-      job as (
-        update escapement.job set
-          description = ${content.description}, tags = ${content.tags}::text[],
-          version_id = nextval('escapement.job_version_id_seq'), version = version + 1,
-          updated_at = escapement.clock()
-        where id = ${job.id} and version = ${job.version} and deleted_at is null
-        returning id, version_id, version
-      ),
-      version as (${versionOf(sql, content)})
-      select id from job`;
-    if (updated) return announced(definitions, updated.id);
-  }
-  throw unavailable("the job keeps changing; retry in a moment");
-}
-
-/** Its triggers go with it; runs that have begun go on with the version they have. Throws NOT_FOUND. */
-export async function deleteJob(
-  { sql, catalog, channel }: Definitions,
-  namespaceId: number,
-  name: string,
-): Promise<void> {
-  const deleted = await guarded(sql, async (transaction) => {
-    const [job] = await transaction<{ id: number }[]>`
-      update escapement.job set deleted_at = escapement.clock()
-      where namespace_id = ${namespaceId} and name = ${name} and deleted_at is null
-      returning id`;
-    if (!job) throw notFound(`job "${name}"`, "name");
-    // A statement of its own sees the trigger that somebody created while the first one waited for the job's row.
-    const triggers = await transaction<{ id: number }[]>`
-      delete from escapement.trigger where job_id = ${job.id} returning id`;
-    return { id: job.id, triggers };
-  });
-  catalog.forget();
-  channel.publish([
-    { kind: "job", id: deleted.id, namespaceId },
-    ...deleted.triggers.map(({ id }) => ({ kind: "trigger" as const, id, namespaceId })),
-  ]);
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -238,73 +126,4 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
     join escapement.job_version v on v.id = j.version_id
     join escapement.queue q on q.id = v.queue_id
     where ${where} ${rest}`;
-}
-
-/** The content that `patch` leads to. Throws BAD_INPUT naming the field. */
-function patched(content: JobContent, patch: JobPatch): JobContent {
-  const { description, tags, type, group, input, priority, retry, timeout, startDeadline } = patch;
-  return {
-    description:
-      description == null ? keep(description, content.description) : checkText(description, "description"),
-    tags: tags == null ? content.tags : checkTags(tags),
-    type: type == null ? content.type : checkName(type, "type"),
-    group: group == null ? content.group : checkName(group, "group"),
-    input: input == null ? keep(input, content.input) : checkInput(input),
-    priority: priority == null ? content.priority : checkPriority(priority),
-    retry: retry == null ? content.retry : checkRetry(retry),
-    timeoutMs: timeout == null ? content.timeoutMs : positiveMs(timeout, "timeout"),
-    startDeadlineMs:
-      startDeadline == null ? content.startDeadlineMs : positiveMs(startDeadline, "startDeadline"),
-  };
-}
-
-const keep = (given: null | undefined, before: string | null): string | null =>
-  given === null ? null : before;
-
-function positiveMs(text: string, field: string): number {
-  const ms = durationMs(text, field);
-  if (ms <= 0) throw badInput(field, "must be longer than zero");
-  return ms;
-}
-
-function sameContent(job: JobContent, content: JobContent): boolean {
-  const keys = Object.keys(content) as (keyof JobContent)[];
-  return (
-    keys.every((key) => key === "retry" || JSON.stringify(job[key]) === JSON.stringify(content[key])) &&
-    sameRetry(job.retry, content.retry)
-  );
-}
-
-/** The database keeps the policy's keys in an order of its own. */
-function sameRetry(one: RetryPolicy, other: RetryPolicy): boolean {
-  const sorted = (policy: RetryPolicy) => JSON.stringify(Object.entries(policy).sort());
-  return sorted(one) === sorted(other);
-}
-
-/** The queue's id, whether it was there or not. */
-function queueOf(sql: Sql, namespaceId: number, { group, type }: JobContent): Fragment {
-  return sql`
-    insert into escapement.queue (namespace_id, "group", type) values (${namespaceId}, ${group}, ${type})
-    on conflict (namespace_id, "group", type) do update set type = excluded.type
-    returning id`;
-}
-
-/** The version row that the `job` before it names. */
-function versionOf(sql: Sql, content: JobContent): Fragment {
-  return sql`
-    insert into escapement.job_version
-      (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms)
-    overriding system value
-    select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
-      ${sql.json(content.retry)}, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint
-    from job cross join queue`;
-}
-
-/** Tells everybody, this server first: it answers for the job at once. */
-async function announced({ sql, catalog, channel }: Definitions, id: number): Promise<Job> {
-  catalog.forget();
-  const [[job]] = await Promise.all([readJobs(sql, [id]), catalog.refreshQueues()]);
-  if (!job) throw notFound("such job any more", "name");
-  channel.publish([{ kind: "job", id, namespaceId: job.namespaceId }]);
-  return job;
 }

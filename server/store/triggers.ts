@@ -13,8 +13,7 @@ import {
   toCursor,
 } from "./page.ts";
 
-export const TRIGGER_STATES = ["NORMAL", "PAUSED", "BLOCKED", "COMPLETE", "ERROR"] as const;
-export type TriggerState = (typeof TRIGGER_STATES)[number];
+export type TriggerState = "NORMAL" | "PAUSED" | "BLOCKED" | "COMPLETE" | "ERROR";
 
 export interface Trigger {
   id: number;

