@@ -15,7 +15,7 @@ const SETTINGS = {
   shared_buffers: "1GB",
   max_wal_size: "8GB",
   checkpoint_timeout: "15min",
-  max_connections: "200",
+  max_connections: "400",
   shared_preload_libraries: "pg_stat_statements",
   track_io_timing: "off",
 };

@@ -1,5 +1,6 @@
 /** `npm run bench`: us and the peers side by side, on one machine, in one run. README.md says how to read it. */
 import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { PEERS, type Peer, POSTGRES_PEERS, startOurs, startPeer, TITLES } from "./contestants.ts";
 import { openDatabase } from "./database.ts";
 import { Ending } from "./ending.ts";
@@ -48,7 +49,7 @@ async function run(options: Options, ending: Ending): Promise<void> {
   };
   const packages = options.withPeers ? await packagesOrNone(skip) : null;
   const database = await openDatabase(options.databaseUrl, ending, say);
-  const ours = await startOurs(database, ending, options.profile);
+  const ours = await startOurs(database, ending, options.profile && resolve(options.profile));
   const peers = packages ? await startPeers(packages, database, ending, skip) : [];
   const bench: Bench = { ours, peers, effort: options.effort, say };
   const profiler = options.profile === undefined ? null : new Profiler(options.profile, ours);

@@ -1,12 +1,16 @@
 /** Where our server's time went during one trial: its functions by their own time, its statements by theirs. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Ours } from "./contestants.ts";
 import { until } from "./load.ts";
 
 const FUNCTIONS_SHOWN = 25;
 const STATEMENTS_SHOWN = 8;
 const STATEMENT_LENGTH = 110;
+/** Starting a profile keeps the server busy for a while. */
+const SETTLE_MS = 1_000;
+/** The engine's own entries; the last is the profiler at work. */
+const NOT_WORK = ["(idle)", "dispatch"];
 
 interface ProfileNode {
   id: number;
@@ -24,14 +28,15 @@ export class Profiler {
   readonly #ours: Ours;
 
   constructor(dir: string, ours: Ours) {
-    this.dir = dir;
+    this.dir = resolve(dir);
     this.#ours = ours;
-    mkdirSync(dir, { recursive: true });
+    mkdirSync(this.dir, { recursive: true });
   }
 
   async start(): Promise<void> {
-    await this.#ours.sql`select pg_stat_statements_reset()`;
     process.kill(this.#ours.server.pid, "SIGUSR2");
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await this.#ours.sql`select pg_stat_statements_reset()`;
   }
 
   /** Ends the profile, keeps it as `<name>.cpuprofile`, and returns lines for people. */
@@ -88,9 +93,9 @@ function topFunctions({ nodes, samples, timeDeltas }: CpuProfile): string[] {
     const name = `${callFrame.functionName || "(anonymous)"}${place === "" ? "" : ` ${place}:${callFrame.lineNumber + 1}`}`;
     byName.set(name, (byName.get(name) ?? 0) + time);
   }
-  const idle = byName.get("(idle)") ?? 0;
-  const busy = total - idle;
-  byName.delete("(idle)");
+  const elsewhere = NOT_WORK.reduce((sum, name) => sum + (byName.get(name) ?? 0), 0);
+  const busy = total - elsewhere;
+  for (const name of NOT_WORK) byName.delete(name);
   const top = [...byName].sort(([, a], [, b]) => b - a).slice(0, FUNCTIONS_SHOWN);
   return [
     `    busy ${((busy / total) * 100).toFixed(0)} % of ${(total / 1e6).toFixed(1)} s; own time, of the busy time:`,

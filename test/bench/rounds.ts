@@ -56,9 +56,15 @@ export async function runMeasure(
         const profiled = profiler !== null && round === 1 && trial.who.startsWith("ours") ? profiler : null;
         await profiled?.start();
         foreign.start();
-        const figures = await trial.run();
-        const share = foreign.share();
-        const lines = (await profiled?.stop(`${trial.what} ${trial.who}`)) ?? [];
+        let lines: string[] = [];
+        let share = 0;
+        let figures: Figures;
+        try {
+          figures = await trial.run();
+        } finally {
+          share = foreign.share();
+          lines = (await profiled?.stop(`${trial.what} ${trial.who}`)) ?? [];
+        }
         results.foreign.set(measure.key, Math.max(results.foreign.get(measure.key) ?? 0, share));
         results.add(trial.who, trial.what, figures);
         const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);

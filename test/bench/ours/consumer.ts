@@ -37,7 +37,10 @@ export interface Consumer {
 }
 
 /** The queue counts as empty when nothing was handled for so long. */
-const IDLE_MS = 250;
+const IDLE_MS = 500;
+/** So long may the first one take, and all of it. */
+const FIRST_MS = 10_000;
+const DRAIN_MS = 120_000;
 const IDLE_PAUSE_MS = 10;
 const PARK_SECONDS = 30;
 
@@ -79,13 +82,15 @@ export function createConsumer({ url, workerToken, job, name }: Target): Consume
       const connection = new HttpConnection(url, workerToken);
       const claim = claimAs(poller, batch, 0);
       let results: SettleItem[] = [];
-      for (let seen = nowMs(); ; ) {
+      const startedMs = nowMs();
+      for (;;) {
         const leases = await settle(connection, results, claim);
         if (results.length > 0) progress.add(results.length);
         results = succeeded(leases);
         if (results.length > 0) continue;
-        if (Number.isFinite(progress.lastMs)) seen = Math.max(seen, progress.lastMs);
-        if (nowMs() - seen > IDLE_MS) break;
+        const isOver =
+          progress.count === 0 ? nowMs() - startedMs > FIRST_MS : nowMs() - progress.lastMs > IDLE_MS;
+        if (isOver) break;
         await new Promise((resolve) => setTimeout(resolve, IDLE_PAUSE_MS));
       }
       connection.close();
@@ -125,11 +130,9 @@ export function createConsumer({ url, workerToken, job, name }: Target): Consume
         await drainByProtocol(force);
         return handled();
       }
-      const startedMs = nowMs();
       const worker = await startWorker(force.batch, () => {});
-      const isIdle = (): boolean =>
-        nowMs() - (Number.isFinite(progress.lastMs) ? progress.lastMs : startedMs) > IDLE_MS;
-      await until(isIdle, 120_000);
+      await until(() => progress.count > 0, FIRST_MS);
+      await until(() => nowMs() - progress.lastMs > IDLE_MS, DRAIN_MS);
       const result = handled();
       await worker.stop();
       return result;

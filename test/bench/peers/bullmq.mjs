@@ -5,6 +5,9 @@ import { closedLoop, Durations, nowMs, Progress, pacedLoop, until } from "../loa
 
 const QUEUE = "noop";
 const IDLE_MS = 500;
+/** So long may the first job take, and all of them. */
+const FIRST_MS = 10_000;
+const DRAIN_MS = 120_000;
 const FILL = { lists: 4, size: 1_000 };
 const CONCURRENCY = 100;
 const DONE = { removeOnComplete: true, removeOnFail: true };
@@ -46,7 +49,10 @@ answer({
             options: { connection: { host: "127.0.0.1", port: redisPort, maxRetriesPerRequest: null } },
             backend: [],
           }
-        : { options: { connection: { connectionString: url, max: 60, migrate: true } }, backend: [createPostgresBackend] };
+        : {
+            options: { connection: { connectionString: url, max: 50, migrate: true } },
+            backend: [createPostgresBackend],
+          };
     queue = new Queue(QUEUE, { ...parts.options, defaultJobOptions: DONE }, ...parts.backend);
     queue.on("error", () => {});
     await queue.waitUntilReady();
@@ -78,9 +84,9 @@ answer({
   pace: (load) => pacedLoop(load, () => queue.add(QUEUE, { sentMs: nowMs() })),
   async drain() {
     progress.reset();
-    const startedMs = nowMs();
     await start(false);
-    await until(() => nowMs() - (progress.lastMs || startedMs) > IDLE_MS, 120_000);
+    await until(() => progress.count > 0, FIRST_MS);
+    await until(() => nowMs() - progress.lastMs > IDLE_MS, DRAIN_MS);
     const handled = { ...progress.report(), refused: 0 };
     await stop();
     return handled;

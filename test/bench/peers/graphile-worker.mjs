@@ -6,6 +6,9 @@ import { closedLoop, Durations, nowMs, Progress, pacedLoop, until } from "../loa
 
 const TASK = "noop";
 const IDLE_MS = 500;
+/** So long may the first job take, and all of them. */
+const FIRST_MS = 10_000;
+const DRAIN_MS = 120_000;
 /** What a queue is filled with: lists in flight, and their size. */
 const FILL = { lists: 4, size: 1_000 };
 const BATCHED = {
@@ -53,7 +56,7 @@ async function stop() {
 
 answer({
   async connect({ url }) {
-    pgPool = new pg.Pool({ connectionString: url, max: 60 });
+    pgPool = new pg.Pool({ connectionString: url, max: 50 });
     pgPool.on("error", () => {});
     utils = await makeWorkerUtils({ pgPool, logger });
     await utils.migrate();
@@ -86,9 +89,9 @@ answer({
   pace: (load) => pacedLoop(load, () => utils.addJob(TASK, { sentMs: nowMs() })),
   async drain({ way }) {
     progress.reset();
-    const startedMs = nowMs();
     await start(way, false);
-    await until(() => nowMs() - (progress.lastMs || startedMs) > IDLE_MS, 120_000);
+    await until(() => progress.count > 0, FIRST_MS);
+    await until(() => nowMs() - progress.lastMs > IDLE_MS, DRAIN_MS);
     const handled = { ...progress.report(), refused: 0 };
     await stop();
     return handled;

@@ -5,6 +5,9 @@ import { closedLoop, Durations, nowMs, Progress, pacedLoop, until } from "../loa
 
 const QUEUE = "noop";
 const IDLE_MS = 1_000;
+/** So long may the first job take, and all of them. */
+const FIRST_MS = 10_000;
+const DRAIN_MS = 120_000;
 const FILL = { lists: 4, size: 1_000 };
 const BATCHED = {
   batchSize: 1_000,
@@ -55,7 +58,7 @@ answer({
   async connect({ url, schedules = false }) {
     boss = new PgBoss({
       connectionString: url,
-      max: 60,
+      max: 50,
       useListenNotify: true,
       schedule: schedules,
       supervise: false,
@@ -99,9 +102,9 @@ answer({
       await drainSingly();
       return { ...progress.report(), refused: 0 };
     }
-    const startedMs = nowMs();
     await boss.work(QUEUE, BATCHED, async (jobs) => progress.add(jobs.length));
-    await until(() => nowMs() - (progress.lastMs || startedMs) > IDLE_MS, 120_000);
+    await until(() => progress.count > 0, FIRST_MS);
+    await until(() => nowMs() - progress.lastMs > IDLE_MS, DRAIN_MS);
     const handled = { ...progress.report(), refused: 0 };
     await boss.offWork(QUEUE);
     return handled;
