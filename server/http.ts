@@ -139,6 +139,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     clearInterval(closing);
     polls.close();
     endings.close();
+    presence.close();
   });
   return app;
 }

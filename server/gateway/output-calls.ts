@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import Type, { type Static } from "typebox";
 import { LIMITS } from "../config.ts";
 import { badInput, notFound } from "../core/rejection.ts";
-import { checkFileName, type OutputFile, type ReadableFile, TooLarge } from "../store/output-files.ts";
+import { type OutputFile, type ReadableFile, TooLarge } from "../store/output-files.ts";
 import { callerOf } from "./access.ts";
 import { streamBodies } from "./body.ts";
 import {
@@ -69,10 +69,9 @@ export function outputWriteRoutes(app: Routes, parts: GatewayParts): void {
       }),
     },
     async (request, reply) => {
-      const name = checkFileName(request.params.name);
       const owner = await requireHeld(parts, callerOf(request), request.params.id);
       const body = (request.body as IncomingMessage | undefined) ?? [];
-      const file = await outputs.putFile(owner, name, body as AsyncIterable<Uint8Array>);
+      const file = await outputs.putFile(owner, request.params.name, body as AsyncIterable<Uint8Array>);
       return reply.code(201).send(fileAnswer(file));
     },
   );
@@ -155,7 +154,6 @@ export function outputReadRoutes(app: Routes, parts: GatewayParts): void {
     },
     async (request, reply) => {
       const { id, name } = request.params;
-      checkFileName(name);
       await requireRun(parts, callerOf(request), id);
       const file = await outputs.openFile(id, name, request.query.attempt);
       if (!file) throw notFound(`output file "${name}" of run "${id}"`, "name");

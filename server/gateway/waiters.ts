@@ -8,19 +8,29 @@ export interface Wants {
   types?: string[] | undefined;
 }
 
-/** One key per (group, type), or one per group for polls that take any type. New queues so need no bookkeeping. */
+/**
+ * One key per type or, for polls that take any type, one per group: as many as the poll names, never their product.
+ * New queues so need no bookkeeping.
+ */
 export function keysOf({ namespaceId, groups, types }: Wants): string[] {
-  const groupKeys = groups.map((group) => `${namespaceId}/${group}`);
-  return types ? groupKeys.flatMap((key) => types.map((type) => `${key} ${type}`)) : groupKeys;
+  return types
+    ? types.map((type) => `${namespaceId} ${type}`)
+    : groups.map((group) => `${namespaceId}/${group}`);
 }
 
-/** The keys under which a queue's waiters are: names hold no blanks, so the two kinds never meet. */
-export function keysOfQueue({ namespaceId, group, type }: Queue): [anyType: string, thisType: string] {
-  const key = `${namespaceId}/${group}`;
-  return [key, `${key} ${type}`];
+/** The keys under which a queue's waiters are: numbers hold neither blank nor slash, so the two kinds never meet. */
+export function keysOfQueue({ namespaceId, group, type }: Queue): [ofGroup: string, ofType: string] {
+  return [`${namespaceId}/${group}`, `${namespaceId} ${type}`];
 }
 
-export class Waiters<Waiter extends { readonly place: number; readonly keys: string[]; busy: boolean }> {
+interface Waiting {
+  readonly poll: Wants;
+  readonly place: number;
+  readonly keys: string[];
+  busy: boolean;
+}
+
+export class Waiters<Waiter extends Waiting> {
   readonly #lists = new Map<string, Set<Waiter>>();
   #size = 0;
 
@@ -49,20 +59,22 @@ export class Waiters<Waiter extends { readonly place: number; readonly keys: str
 
   /** Up to `count` that want the queue's runs and are not busy, longest parked first. */
   first(queue: Queue, count: number): Waiter[] {
-    const [any, typed] = keysOfQueue(queue).map((key) => idle(this.#lists.get(key), count));
-    return [...(any ?? []), ...(typed ?? [])].sort((a, b) => a.place - b.place).slice(0, count);
+    return keysOfQueue(queue)
+      .flatMap((key) => this.#idle(key, queue.group, count))
+      .sort((a, b) => a.place - b.place)
+      .slice(0, count);
+  }
+
+  #idle(key: string, group: string, count: number): Waiter[] {
+    const found: Waiter[] = [];
+    for (const waiter of this.#lists.get(key) ?? []) {
+      if (found.length === count) break;
+      if (!waiter.busy && waiter.poll.groups.includes(group)) found.push(waiter);
+    }
+    return found;
   }
 
   all(): Set<Waiter> {
     return new Set([...this.#lists.values()].flatMap((list) => [...list]));
   }
-}
-
-function idle<Waiter extends { busy: boolean }>(list: Set<Waiter> | undefined, count: number): Waiter[] {
-  const found: Waiter[] = [];
-  for (const waiter of list ?? []) {
-    if (found.length === count) break;
-    if (!waiter.busy) found.push(waiter);
-  }
-  return found;
 }

@@ -40,6 +40,7 @@ export interface Presence {
   heartbeat(executor: ExecutorName, load: Registration["load"], allowed: string[] | null): Promise<number>;
   /** Notes that an executor left. @throws NOT_FOUND, FORBIDDEN */
   leave(executor: ExecutorName, allowed: string[] | null): Promise<number>;
+  close(): void;
 }
 
 interface Known {
@@ -171,6 +172,8 @@ export function createPresence(database: Database, channel: Pick<Channel, "publi
       channel.publish([{ kind: "executor", id: row.id, namespaceId: executor.namespaceId }]);
       return row.id;
     },
+
+    close: () => clearInterval(sweep),
   };
 
   let due = new Set<number>();

@@ -187,6 +187,32 @@ test("a claim that is repeated after its answer was lost brings the run, whereve
   }
 });
 
+test("a claim whose database connection dies is answered 503, and repeated it brings the run", async () => {
+  const run = await api.start("a");
+  const claim = { executor: "unlucky", requestId: "once", waitSeconds: 0 };
+  let cut: Sent | undefined;
+  await server.database.sql.begin(async (transaction) => {
+    await transaction`lock table escapement.lease in share mode`;
+    cut = park(claim);
+    const ended = async () => {
+      const [row] = await transaction`
+        select count(pg_terminate_backend(pid))::int as n from pg_locks
+        where not granted and relation = 'escapement.lease'::regclass`;
+      return row?.n > 0;
+    };
+    await until(ended, "the claim's connection is cut");
+  });
+  const answer = await cut?.answer;
+  expect([answer?.status, answer?.json().code, answer?.headers["retry-after"]]).toEqual([
+    503,
+    "unavailable",
+    "1",
+  ]);
+  const [lease] = await leasesOf(park(claim));
+  expect(lease).toMatchObject({ run, fence: 1 });
+  await complete(lease);
+});
+
 test("a poll for a type that nobody has defined yet gets the first run of it", async () => {
   const sent = park({ types: ["type.new"], groups: ["new-group"] });
   await parkedIs(1);
