@@ -48,11 +48,11 @@ export async function namespaceOf(
   field = "namespace",
 ): Promise<number> {
   const wanted = name ?? "default";
-  const unknown = notFound(`namespace "${wanted}"`, field);
-  if (!/^[\w.:@/-]+$/.test(wanted)) throw unknown;
-  const id = await catalog.namespaceId(wanted, field);
-  if (!mayRead(principal, id)) throw unknown;
-  return id;
+  if (/^[\w.:@/-]+$/.test(wanted)) {
+    const id = await catalog.namespaceId(wanted, field);
+    if (mayRead(principal, id)) return id;
+  }
+  throw notFound(`namespace "${wanted}"`, field);
 }
 
 /** The namespace that a list is about; null: every one, which only callers without a namespace of their own see. */

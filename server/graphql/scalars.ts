@@ -9,11 +9,18 @@ const RFC_3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
 
 /** Epoch milliseconds; finer parts are cut off. Throws BAD_INPUT for anything but an RFC 3339 time with its offset. */
-export function parseInstant(text: string): number {
-  const fault = badInput(
+function parseInstant(text: string): number {
+  const at = instantIn(text);
+  if (at !== null) return at;
+  throw badInput(
     "DateTime",
     `"${text.slice(0, 40)}" is not an RFC 3339 time such as 2030-01-31T08:00:00.000Z`,
   );
+}
+
+function instantIn(text: string): number | null {
+  const parts = RFC_3339.exec(text);
+  if (!parts) return null;
   const [
     ,
     year,
@@ -26,13 +33,12 @@ export function parseInstant(text: string): number {
     sign,
     offsetHour = "0",
     offsetMinute = "0",
-  ] = RFC_3339.exec(text) ?? [];
-  const at = Date.parse(
-    `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.slice(0, 3).padEnd(3, "0")}Z`,
-  );
-  // Date.parse carries 31 February over to March.
-  if (Number.isNaN(at) || new Date(at).getUTCDate() !== Number(day) || hour === "24") throw fault;
-  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) throw fault;
+  ] = parts;
+  const milliseconds = fraction.slice(0, 3).padEnd(3, "0");
+  const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${milliseconds}Z`);
+  // Date.parse carries 31 February over to March, and takes 24:00.
+  if (Number.isNaN(at) || new Date(at).getUTCDate() !== Number(day) || hour === "24") return null;
+  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null;
   const offsetMs = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000;
   return sign === "-" ? at + offsetMs : at - offsetMs;
 }
