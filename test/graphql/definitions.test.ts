@@ -343,6 +343,23 @@ test("a fixed delay that is resumed while its run goes on waits for it again", a
   expect(Date.parse(trigger.nextFireAt)).toBeGreaterThan(Date.now() + 3_500_000);
 });
 
+test("a fixed delay whose run ended during a pause counts from that end", async () => {
+  await get(server, CREATE_JOB, { input: { name: "ended", type: "ended" } });
+  await get(server, CREATE_TRIGGER, {
+    input: { name: "ended", job: "ended", schedule: { fixedDelay: { every: "PT1H", repeat: 5 } } },
+  });
+  const find = `{ trigger(name: "ended") { state } runs(filter: { trigger: "ended" }) { nodes { id endedAt } } }`;
+  const blocked = async () => (await get(server, find)).trigger.state === "BLOCKED";
+  await expect.poll(blocked, { timeout: 10_000 }).toBe(true);
+  await get(server, PAUSE, { name: "ended" });
+  const [{ id }] = (await get(server, find)).runs.nodes;
+  await get(server, "mutation ($id: ID!) { cancelRun(id: $id) { id } }", { id });
+  const [{ endedAt }] = (await get(server, find)).runs.nodes;
+  const { resumeTrigger } = await get(server, RESUME, { name: "ended" });
+  expect(resumeTrigger.state).toBe("NORMAL");
+  expect(Date.parse(resumeTrigger.nextFireAt)).toBe(Date.parse(endedAt) + 3_600_000);
+});
+
 test("a deleted trigger is gone, and its runs stay", async () => {
   await get(server, CREATE_JOB, { input: { name: "kept", type: "t" } });
   await get(server, CREATE_TRIGGER, {

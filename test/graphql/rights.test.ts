@@ -247,6 +247,16 @@ describe("past its namespace, a token", () => {
     });
   });
 
+  test("may not listen to another namespace either", async () => {
+    for (const name of Object.keys(RULES.Subscription)) {
+      const { query } = operationOf("Subscription", name);
+      if (name === "runLog") continue;
+      const listener = await listenSse(own, query, { namespace: "foreign" });
+      expect(await listener.event()).toMatchObject({ errors: [{ extensions: { code: "NOT_FOUND" } }] });
+      await listener.stop();
+    }
+  });
+
   test("hears nothing of others", async () => {
     const listener = await listen(own, "subscription { runChanged { id namespace } }");
     const start = (namespace: string) =>

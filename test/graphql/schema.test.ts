@@ -20,6 +20,25 @@ test.each(["Query", "Mutation", "Subscription"] as const)(
   },
 );
 
+test("operators start, stop and pause; administrators define; everybody else reads", () => {
+  const having = (right: string) =>
+    Object.values(RULES)
+      .flatMap((rules) => Object.entries(rules))
+      .flatMap(([name, given]) => (given === right ? [name] : []))
+      .sort();
+  expect(having("operate")).toEqual(
+    ["cancelRun", "pauseTrigger", "resumeTrigger", "retryRun", "startRun", "startRuns"].sort(),
+  );
+  expect(having("administer")).toEqual(
+    [
+      "tokens",
+      ...["createJob", "updateJob", "deleteJob", "createTrigger", "updateTrigger", "deleteTrigger"],
+      ...["createToken", "revokeToken"],
+    ].sort(),
+  );
+  expect(having("administerAll")).toEqual(["createNamespace"]);
+});
+
 test("a field without a rule is refused to everybody", async () => {
   const { guardSchema } = await import("../../server/graphql/rules.ts");
   const { buildSchema, graphql } = await import("graphql");
