@@ -365,6 +365,14 @@ CREATE INDEX "trigger_due" ON "escapement"."trigger" USING btree ("next_at") WHE
 CREATE INDEX "waiting_wake" ON "escapement"."waiting" USING btree ("wake_at") WHERE wake_at is not null;--> statement-breakpoint
 CREATE INDEX "waiting_job" ON "escapement"."waiting" USING btree ("job_id","id");
 --> statement-breakpoint
+CREATE INDEX "ended_job_unsuccessful" ON "escapement"."ended" USING btree ("job_id","state","id") WHERE state <> 'SUCCEEDED';
+--> statement-breakpoint
+CREATE INDEX "ready_parent" ON "escapement"."ready" USING btree ("parent_id","id") WHERE parent_id is not null;
+--> statement-breakpoint
+CREATE INDEX "trigger_blocked" ON "escapement"."trigger" USING btree ("blocked_by") WHERE blocked_by is not null;
+--> statement-breakpoint
+CREATE INDEX "waiting_parent" ON "escapement"."waiting" USING btree ("parent_id","id") WHERE parent_id is not null;
+--> statement-breakpoint
 -- A hot table is small and turns over completely: vacuum by count, not by share, and never give pages back
 -- (that would take an exclusive lock for nothing). The leader vacuums them besides, every two seconds.
 ALTER TABLE escapement.ready SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);

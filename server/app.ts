@@ -53,8 +53,15 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     catalog.forget();
     void catalog.refreshQueues().catch(onError("queues"));
   });
-  const { sql, heartbeatSql } = database;
-  const context: EngineContext = { sql, heartbeatSql, catalog, channel, serverId, random: Math.random };
+  const { arrowSql, heartbeatSql } = database;
+  const context: EngineContext = {
+    sql: arrowSql,
+    heartbeatSql,
+    catalog,
+    channel,
+    serverId,
+    random: Math.random,
+  };
   const engine = createEngine(context);
   const tokens = createTokens(database, config);
   const outputs = createOutputs(config.dataDir, channel);

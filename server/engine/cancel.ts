@@ -5,7 +5,8 @@
 
 import { illegalState, notFound, unavailable } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
-import { counted, type EngineContext, isRunId, type MovedRun, runChange, unblocked } from "./context.ts";
+import { isRunId } from "../store/page.ts";
+import { counted, type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
 import { releaseDependents } from "./release.ts";
 import { cancelledError } from "./settle.ts";
 

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Catalog } from "../store/catalog.ts";
 import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
+import { isRunId } from "../store/page.ts";
 
 export interface EngineContext {
   sql: Sql;
@@ -33,11 +34,6 @@ export function parseLeaseId(leaseId: string): { runId: string; secret: string }
   if (runId === undefined || hex === undefined || !isRunId(runId)) return null;
   const secret = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
   return { runId, secret: secret.join("-") };
-}
-
-/** True for text that can be a run's id: a positive 64-bit number. */
-export function isRunId(text: string): boolean {
-  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= 9_223_372_036_854_775_807n;
 }
 
 /** Lists in a list cannot be unnested, so tags travel as PostgreSQL's array text. */
@@ -80,7 +76,8 @@ export function counted(sql: Sql, rows: ReturnType<Sql>, source: string): Return
 export function unblocked(sql: Sql, ended: ReturnType<Sql>): ReturnType<Sql> {
   return sql`
     update escapement.trigger t set
-      state = case when over.last then 'COMPLETE' else 'NORMAL' end,
+      -- Paused while its run went on: it stays so, and knows when to go on.
+      state = case when t.state = 'PAUSED' then 'PAUSED' when over.last then 'COMPLETE' else 'NORMAL' end,
       next_at = case when not over.last then over.next_at end,
       blocked_by = null
     from (
@@ -88,7 +85,7 @@ export function unblocked(sql: Sql, ended: ReturnType<Sql>): ReturnType<Sql> {
         b.fires_left = 0 is true or now.at + b.delay_ms * interval '1 millisecond' > coalesce(b.end_at, 'infinity') as last
       from (${ended}) as e join escapement.trigger b on b.id = e.trigger_id and b.blocked_by = e.id, now
     ) as over
-    where t.id = over.id and t.state = 'BLOCKED'
+    where t.id = over.id and t.state in ('BLOCKED', 'PAUSED')
     returning t.id`;
 }
 

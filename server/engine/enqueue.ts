@@ -5,12 +5,14 @@
  */
 import { createHash } from "node:crypto";
 import { LIMITS } from "../config.ts";
+import { refuseNul } from "../core/json.ts";
 import { checkTags } from "../core/name.ts";
 import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../core/rejection.ts";
 import type { RunState } from "../core/run.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
-import { arrayText, booleans, byteas, counted, type EngineContext, isRunId, runChange } from "./context.ts";
+import { isRunId } from "../store/page.ts";
+import { arrayText, booleans, byteas, counted, type EngineContext, runChange } from "./context.ts";
 import type { StartedRun, StartItem, StartOptions } from "./engine.ts";
 import { createLane } from "./lane.ts";
 
@@ -150,9 +152,7 @@ export async function resolveItems(
         field(item.inputBytes == null ? "input" : "inputBytes"),
       );
     }
-    if (item.input?.includes("\\u0000")) {
-      throw badInput(field("input"), "the character U+0000 cannot be stored; use inputBytes for binary data");
-    }
+    refuseNul(item.input, field("input"));
     if (item.priority != null && !(Number.isInteger(item.priority) && Math.abs(item.priority) <= 32_000)) {
       throw badInput(field("priority"), "must be a whole number from -32000 to 32000");
     }

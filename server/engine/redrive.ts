@@ -2,7 +2,8 @@
 
 import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
-import { type EngineContext, isRunId, type MovedRun, runChange } from "./context.ts";
+import { isRunId } from "../store/page.ts";
+import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
 
 /** Throws NOT_FOUND, and ILLEGAL_STATE unless the run has failed or was cancelled. */

@@ -3,7 +3,7 @@
  * have ended. Any server may do either: deleting the waiting row is the guard, so nothing is released twice.
  */
 import { LIMITS } from "../config.ts";
-import { type EngineContext, type MovedRun, runChange } from "./context.ts";
+import { type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
 export async function releaseDue(
@@ -97,6 +97,22 @@ export async function repairHolds(context: EngineContext): Promise<void> {
     context,
     unheld.map((row) => row.id),
   );
+  await repairTriggers(context);
+}
+
+/** Fixed-delay triggers that wait for a run which has ended: a change of the trigger may have raced the run's end. */
+async function repairTriggers({ sql, channel }: EngineContext): Promise<void> {
+  const freed = await sql<{ id: number }[]>`
+    with now as materialized (select escapement.clock() as at)
+    ${unblocked(
+      sql,
+      sql`select blocked_by as id, id as trigger_id from escapement.trigger
+        where blocked_by is not null
+          and not exists (select from escapement.waiting w where w.id = blocked_by)
+          and not exists (select from escapement.ready r where r.id = blocked_by)
+          and not exists (select from escapement.lease l where l.id = blocked_by)`,
+    )}`;
+  if (freed.length > 0) channel.publishDue();
 }
 
 function announceReady({ channel }: EngineContext, moved: MovedRun[]): void {

@@ -4,7 +4,8 @@
  * A report on a lease that is over gets the answer it got the first time, or "lost".
  */
 import { LIMITS } from "../config.ts";
-import { badInput, limitExceeded } from "../core/rejection.ts";
+import { refuseNul } from "../core/json.ts";
+import { limitExceeded } from "../core/rejection.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import { decideSettlement, type RunState, type Settlement } from "../core/run.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
@@ -61,15 +62,16 @@ export function createSettle(context: EngineContext) {
 }
 
 function checked(item: SettleItem, at: number): Pick<SettleItem, "output"> {
+  const field = at === 0 ? "output" : `results[${at}].output`;
   const output = item.output ?? null;
   const size = output === null ? 0 : Buffer.byteLength(output);
   if (size > LIMITS.outputBytes) {
     throw limitExceeded(
       `the output has ${size} bytes; at most ${LIMITS.outputBytes} are allowed: put more into an output file`,
-      at === 0 ? "output" : `results[${at}].output`,
+      field,
     );
   }
-  if (output?.includes("\\u0000")) throw badInput("output", "the character U+0000 cannot be stored");
+  refuseNul(output, field);
   return { output };
 }
 
@@ -204,36 +206,51 @@ export function cancelledError(reason: string | null): string {
   return JSON.stringify({ message: reason ?? "cancelled", type: "Cancelled" });
 }
 
+/** The reports that may have led to an outcome: a run somebody wanted cancelled ends so whatever is reported. */
+const REPORTED: Record<string, SettleItem["outcome"][]> = {
+  SUCCEEDED: ["succeeded"],
+  FAILED: ["failed"],
+  RELEASED: ["released"],
+  CANCELLED: ["succeeded", "failed", "released"],
+};
+
 /**
- * Answers reports on leases that are over: what the first report got, if it was a report that ended it; else lost.
+ * Answers reports on leases that are over: what the first one got, if it said the same and was what ended the lease;
+ * else lost.
  * It locks what it found, so that the answer waits for the standby like the first one did (RELIABILITY M4).
  */
 async function replay({ sql }: EngineContext, reports: Report[]): Promise<SettleResult[]> {
   if (reports.length === 0) return [];
-  const rows = await sql<{ n: number; state: RunState | null; retryMs: number | null; exists: boolean }[]>`
+  const rows = await sql<
+    { n: number; state: RunState | null; outcome: string | null; retryMs: number | null; exists: boolean }[]
+  >`
     with item as (
       select * from unnest(${reports.map((r) => r.runId)}::bigint[], ${reports.map((r) => r.secret)}::uuid[])
         with ordinality as i(run_id, secret, n)
     ),
     over as materialized (
-      select e.id as run_id, e.secret, e.state, null::bigint as retry_ms
+      select e.id as run_id, e.secret, e.state, e.outcome, null::bigint as retry_ms
       from escapement.ended e where e.id = any(${reports.map((r) => r.runId)}::bigint[]) and e.outcome in ('SUCCEEDED', 'FAILED', 'CANCELLED')
       for update
     ),
     before as materialized (
-      select a.run_id, a.secret, a.state, a.retry_ms
+      select a.run_id, a.secret, a.state, a.outcome, a.retry_ms
       from escapement.attempt a
       where a.run_id = any(${reports.map((r) => r.runId)}::bigint[])
         and a.outcome in ('FAILED', 'RELEASED', 'CANCELLED') for update
     )
-    select i.n::int, f.state, f.retry_ms::float8 as "retryMs",
+    select i.n::int, f.state, f.outcome, f.retry_ms::float8 as "retryMs",
       exists (select from escapement.run r where r.id = i.run_id) as exists
     from item i
     left join (select * from over union all select * from before) f on f.run_id = i.run_id and f.secret = i.secret`;
   const results: SettleResult[] = reports.map(() => ({ status: "unknown" }));
   for (const row of rows) {
-    if (row.state !== null) results[row.n - 1] = answer(row.state, row.retryMs);
-    else if (row.exists) results[row.n - 1] = { status: "lost" };
+    const said = (reports[row.n - 1] as Report).outcome;
+    if (row.state !== null && REPORTED[row.outcome ?? ""]?.includes(said)) {
+      results[row.n - 1] = answer(row.state, row.retryMs);
+    } else if (row.exists) {
+      results[row.n - 1] = { status: "lost" };
+    }
   }
   return results;
 }

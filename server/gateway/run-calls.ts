@@ -2,7 +2,7 @@
 import { RunAnswer, StartRunsAnswer, StartRunsRequest } from "../../worker/protocol.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import { isEnded } from "../core/run.ts";
-import { isRunId } from "../engine/context.ts";
+import { isRunId } from "../store/page.ts";
 import type { RunResult } from "../store/work.ts";
 import { type Caller, callerOf, reaches } from "./access.ts";
 import { describe, RunPath, WaitQuery } from "./describe.ts";

@@ -45,7 +45,9 @@ export function createCatalog(sql: Sql) {
   const queuesByGroup = new Map<string, Queue[]>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
-  let queuesRead: Promise<void> | null = null;
+  /** The query under way, and the one that waits for its end: a query may have begun before its caller's commit. */
+  let queuesRead: Promise<void> = Promise.resolve();
+  let queuesNext: Promise<void> | null = null;
 
   const readVersions = async (where: ReturnType<Sql>): Promise<JobVersion[]> => {
     const rows = await sql<JobVersion[]>`
@@ -146,12 +148,15 @@ export function createCatalog(sql: Sql) {
 
     queue: (id: number): Queue | undefined => queues.get(id),
 
-    /** Reads the queues anew; concurrent calls share one query. */
+    /** Reads the queues anew, as they are after this call; concurrent calls share the next query. */
     refreshQueues(): Promise<void> {
-      queuesRead ??= readQueues().finally(() => {
-        queuesRead = null;
+      queuesNext ??= queuesRead.then(() => {
+        queuesNext = null;
+        const read = readQueues();
+        queuesRead = read.catch(() => {});
+        return read;
       });
-      return queuesRead;
+      return queuesNext;
     },
 
     /** Drops which versions are current, after a change here or elsewhere. */

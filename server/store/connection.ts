@@ -1,5 +1,4 @@
-/** The connections to PostgreSQL: one pool for the arrows and reads, one for heartbeats, drizzle on top. */
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+/** The connections to PostgreSQL: a pool for the arrows, one for heartbeats, one for everything else. */
 import postgres from "postgres";
 import { Rejection, unavailable } from "../core/rejection.ts";
 
@@ -8,19 +7,27 @@ export type Sql = postgres.Sql;
 export type Transaction = postgres.TransactionSql;
 
 export interface Database {
+  /** Reads and definitions. */
   sql: Sql;
+  /** The engine's statements, which move runs by key: see `ARROW_PLANS`. */
+  arrowSql: Sql;
   /** `synchronous_commit` is off here: a lost heartbeat can only shorten a lease. */
   heartbeatSql: Sql;
-  drizzle: PostgresJsDatabase;
   close(): Promise<void>;
 }
 
 export interface DatabaseOptions {
-  /** Connections of the main pool; long polls hold none. */
+  /** Connections for arrows and for everything else together; long polls hold none. */
   poolSize: number;
   /** A query without an answer after this is given up, whatever the server does (RELIABILITY M5). */
   deadlineMs: number;
 }
+
+/**
+ * The arrows' statements are few, long and always the same: planning one takes longer than running it, so each is
+ * planned once. That plan must hold when a table that was small has grown, so it may not scan where it can look up.
+ */
+const ARROW_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off", jit: "off" };
 
 /**
  * Opens the pools; nothing is sent before the first query.
@@ -38,36 +45,25 @@ export function connect(databaseUrl: string, options: DatabaseOptions): Database
     connect_timeout: 5,
     ...(new URL(databaseUrl).host.includes(",") ? { target_session_attrs: "primary" as const } : {}),
   };
-  const sql = postgres(databaseUrl, {
-    ...shared,
-    max: options.poolSize,
-    connection: {
-      application_name: "escapement",
+  const open = (name: string, max: number, settings: Record<string, string> = {}): Sql => {
+    const connection: Record<string, string | number> = {
+      application_name: name,
       statement_timeout: options.deadlineMs,
       idle_in_transaction_session_timeout: 5_000,
-    },
-  });
-  const heartbeatSql = postgres(databaseUrl, {
-    ...shared,
-    max: 1,
-    connection: {
-      application_name: "escapement heartbeat",
-      statement_timeout: options.deadlineMs,
-      synchronous_commit: "off",
-    } as Record<string, string | number>,
-  });
-  // drizzle replaces its client's parsers and serializers of dates and JSON, so it gets a client of its own.
-  const drizzleSql = postgres(databaseUrl, {
-    ...shared,
-    max: Math.max(2, Math.floor(options.poolSize / 3)),
-    connection: { application_name: "escapement read", statement_timeout: options.deadlineMs },
-  });
+      ...settings,
+    };
+    return postgres(databaseUrl, { ...shared, max, connection });
+  };
+  const arrows = Math.ceil(options.poolSize / 2);
+  const sql = open("escapement", options.poolSize - arrows, { jit: "off" });
+  const arrowSql = open("escapement arrows", arrows, ARROW_PLANS);
+  const heartbeatSql = open("escapement heartbeats", 1, { ...ARROW_PLANS, synchronous_commit: "off" });
   return {
     sql,
+    arrowSql,
     heartbeatSql,
-    drizzle: drizzle(drizzleSql, { casing: "snake_case" }),
     close: async () => {
-      await Promise.all([sql, heartbeatSql, drizzleSql].map((client) => client.end({ timeout: 5 })));
+      await Promise.all([sql, arrowSql, heartbeatSql].map((client) => client.end({ timeout: 5 })));
     },
   };
 }

@@ -1,5 +1,6 @@
 /** What the changes of definitions work with, and the checks that several of them share. */
 import { LIMITS } from "../config.ts";
+import { refuseNul } from "../core/json.ts";
 import { badInput, limitExceeded, Rejection } from "../core/rejection.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Channel } from "./channel.ts";
@@ -33,7 +34,7 @@ export function checkInput(json: string | null | undefined): string | null {
       "input",
     );
   }
-  if (json.includes("\\u0000")) throw badInput("input", "the character U+0000 cannot be stored");
+  refuseNul(json, "input");
   return json;
 }
 

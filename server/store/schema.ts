@@ -138,6 +138,7 @@ export const trigger = escapement.table(
     uniqueIndex("trigger_name_taken").on(t.namespaceId, t.name),
     index("trigger_job").on(t.jobId),
     index("trigger_due").on(t.nextAt).where(sql`state = 'NORMAL'`),
+    index("trigger_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
     check("trigger_state", sql`state in ('NORMAL', 'PAUSED', 'BLOCKED', 'COMPLETE', 'ERROR')`),
     check("trigger_normal_is_due", sql`state <> 'NORMAL' or next_at is not null`),
     check("trigger_blocked_by_run", sql`(state = 'BLOCKED') <= (blocked_by is not null)`),
@@ -199,6 +200,7 @@ export const waiting = escapement.table(
   (t) => [
     index("waiting_wake").on(t.wakeAt).where(sql`wake_at is not null`),
     index("waiting_job").on(t.jobId, t.id),
+    index("waiting_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("waiting_wake_kind", sql`wake_kind in ('TIME', 'RETRY')`),
     check("waiting_wake_both", sql`(wake_at is null) = (wake_kind is null)`),
     check("waiting_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
@@ -214,6 +216,7 @@ export const ready = escapement.table(
   (t) => [
     // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
     index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
+    index("ready_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ready_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
   ],
 );
@@ -266,6 +269,7 @@ export const ended = escapement.table(
     index("ended_namespace").on(t.namespaceId, t.id),
     index("ended_job").on(t.jobId, t.id),
     index("ended_unsuccessful").on(t.namespaceId, t.state, t.id).where(sql`state <> 'SUCCEEDED'`),
+    index("ended_job_unsuccessful").on(t.jobId, t.state, t.id).where(sql`state <> 'SUCCEEDED'`),
     index("ended_trigger").on(t.triggerId, t.id).where(sql`trigger_id is not null`),
     index("ended_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ended_state", sql`state in ('SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED')`),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Schedule } from "../../server/core/trigger.ts";
 import { createFire } from "../../server/engine/fire.ts";
+import { repairHolds } from "../../server/engine/release.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine;
@@ -100,6 +101,19 @@ test("a fixed delay goes on after its run was cancelled, and ends with its last 
   const [lease] = await t.claim();
   await t.engine.settle([{ leaseId: lease?.leaseId ?? "", outcome: "succeeded" }]);
   expect(await trigger()).toMatchObject({ state: "COMPLETE", next_at: null, fires_left: 0 });
+});
+
+test("a fixed delay that was paused during its run knows when to go on, and a forgotten one is repaired", async () => {
+  await addTrigger({ schedule: { kind: "fixedDelay", everyMs: 60_000 }, delayMs: 60_000 });
+  await fire();
+  await t.sql`update escapement.trigger set state = 'PAUSED', version = version + 1`;
+  const [lease] = await t.claim();
+  await t.engine.settle([{ leaseId: lease?.leaseId ?? "", outcome: "succeeded" }]);
+  expect(await trigger()).toMatchObject({ state: "PAUSED", blocked_by: null, next_at: expect.any(Date) });
+
+  await t.sql`update escapement.trigger set state = 'BLOCKED', next_at = null, blocked_by = ${lease?.runId ?? ""}`;
+  await repairHolds(t.context);
+  expect(await trigger()).toMatchObject({ state: "NORMAL", blocked_by: null });
 });
 
 test("after a downtime each policy does as it says, and no nominal time is silently missing", async () => {

@@ -59,7 +59,7 @@ test("a settling call that is repeated gets the same answer and changes nothing"
   const answer = await settle(first.leaseId, "failed", { error: { message: "no" } });
   expect(answer).toEqual({ status: "ok", state: "WAITING", retryInMs: 60_000 });
   expect(await settle(first.leaseId, "failed", { error: { message: "no" } })).toEqual(answer);
-  expect(await settle(first.leaseId, "succeeded")).toEqual(answer);
+  expect(await settle(first.leaseId, "succeeded")).toEqual({ status: "lost" });
   expect(await t.stateOf(run.id)).toBe("WAITING");
   await t.engine.cancel(run.id, null);
 });
@@ -101,7 +101,8 @@ test("a released run is ready again at once and has spent no attempt", async () 
   expect(await settle(lease.leaseId, "released")).toEqual({ status: "ok", state: "READY" });
   const again = await take();
   expect(again).toMatchObject({ runId: run.id, attempt: 1, fence: 2 });
-  expect(await settle(lease.leaseId, "succeeded")).toEqual({ status: "ok", state: "READY" });
+  expect(await settle(lease.leaseId, "released")).toEqual({ status: "ok", state: "READY" });
+  expect(await settle(lease.leaseId, "succeeded")).toEqual({ status: "lost" });
   expect(await t.stateOf(run.id)).toBe("RUNNING");
   await settle(again.leaseId, "succeeded");
 });

@@ -35,8 +35,15 @@ export async function openTestEngine(url?: string): Promise<TestEngine & { url: 
   const serverId = newServerId();
   const channel = await openChannel({ database, databaseUrl, serverId, onError: () => {} });
   const catalog = createCatalog(database.sql);
-  const { sql, heartbeatSql } = database;
-  const context: EngineContext = { sql, heartbeatSql, catalog, channel, serverId, random: () => 0.5 };
+  const { sql, arrowSql, heartbeatSql } = database;
+  const context: EngineContext = {
+    sql: arrowSql,
+    heartbeatSql,
+    catalog,
+    channel,
+    serverId,
+    random: () => 0.5,
+  };
   const changes: Change[] = [];
   channel.on("changes", (batch) => changes.push(...batch));
   if (test) {
