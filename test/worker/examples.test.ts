@@ -61,6 +61,8 @@ describe("the curl worker", () => {
     await eventually(() => stateOf(id)).toBe("RUNNING");
     await cancelRun(server, id);
     expect(await endOf(server, id)).toMatchObject({ state: "CANCELLED" });
+    // A claim that is still on its way when the worker leaves would introduce it again.
+    await eventually(parkedPolls).toBe(1);
     worker.kill("SIGTERM");
     expect(await once(worker, "exit")).toEqual([0, null]);
     expect(await executorStates(`-${worker.pid}-`)).toEqual(new Set(["LEFT"]));
@@ -190,6 +192,11 @@ async function stateOf(id: string): Promise<string> {
     { id },
   );
   return run.state;
+}
+
+async function parkedPolls(): Promise<number> {
+  const metrics = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}` } });
+  return Number(/^escapement_parked_polls\S* (\d+)$/m.exec(await metrics.text())?.[1] ?? Number.NaN);
 }
 
 async function logOf(id: string): Promise<string> {
