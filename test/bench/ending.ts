@@ -9,6 +9,11 @@ export class Ending {
     this.#steps.push(step);
   }
 
+  /** It has begun: what fails now fails for that reason. */
+  get isUnderWay(): boolean {
+    return this.#over !== undefined;
+  }
+
   /** Takes everything down; a second call waits for the first. */
   end(): Promise<void> {
     this.#over ??= this.#end();

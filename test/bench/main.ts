@@ -51,7 +51,7 @@ async function run(options: Options, ending: Ending): Promise<void> {
   const database = await openDatabase(options.databaseUrl, ending, say);
   const ours = await startOurs(database, ending, options.profile && resolve(options.profile));
   const peers = packages ? await startPeers(packages, database, ending, skip) : [];
-  const bench: Bench = { ours, peers, effort: options.effort, say };
+  const bench: Bench = { ours, peers, effort: options.effort, say, isOver: () => ending.isUnderWay };
   const profiler = options.profile === undefined ? null : new Profiler(options.profile, ours);
   const foreign = new Foreign(() => [process.pid, ...(database.pid === null ? [] : [database.pid])]);
   const results = new Results();
@@ -67,6 +67,7 @@ async function run(options: Options, ending: Ending): Promise<void> {
     await runMeasure(measure, bench, results, foreign, profiler);
     taken.push(measure);
   }
+  if (ending.isUnderWay) return;
   const lines = linesOf(
     taken.flatMap((measure) => measure.rows(bench)),
     results,

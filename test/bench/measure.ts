@@ -18,6 +18,8 @@ export interface Bench {
   peers: readonly Peer[];
   effort: Effort;
   say: (line: string) => void;
+  /** Somebody has stopped the bench. */
+  isOver: () => boolean;
 }
 
 /** The figures of one trial, by name. */

@@ -48,6 +48,7 @@ export async function runMeasure(
     // The order turns, so that nobody always comes after the same neighbour.
     const turned = turn(trials, measure.rounds ? 0 : round - 1);
     for (const trial of turned) {
+      if (bench.isOver()) return;
       if (trial.once && round > 1) continue;
       const startedMs = performance.now();
       const label = `${measure.key} ${round}/${rounds}  ${trial.what}, ${trial.who}`;
@@ -71,6 +72,7 @@ export async function runMeasure(
         bench.say(`${label}: ${shown(figures)}  (${seconds} s, others ${(share * 100).toFixed(0)} %)`);
         for (const line of lines) bench.say(line);
       } catch (error) {
+        if (bench.isOver()) return;
         const message = error instanceof Error ? error.message : String(error);
         results.failures.push(`${label}: ${message.split("\n")[0]}`);
         bench.say(`${label}: FAILED: ${message}`);

@@ -88,7 +88,8 @@ async function withSnapshot(ours: Ours, effort: Effort, say: (line: string) => v
     held = resolve;
   });
   const transaction = holder.begin("isolation level repeatable read", async (sql) => {
-    await sql`select count(*) from escapement.ready`;
+    // A snapshot alone: a lock on a table would keep the bench from emptying it.
+    await sql`select 1`;
     held();
     await over;
   });

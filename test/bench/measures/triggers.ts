@@ -38,13 +38,15 @@ async function plant(
   nextAt: string,
   expression = "null",
 ): Promise<void> {
+  await ours.sql`delete from escapement.trigger`;
   await ours.server.graphql("mutation ($input: TriggerInput!) { createTrigger(input: $input) { name } }", {
     input: { name: "template", job: ours.job, schedule, paused: true },
   });
   await ours.sql.unsafe(`
     insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
     select namespace_id, job_id, 'bench-' || n,
-      case when ${expression} is null then schedule else jsonb_set(schedule, '{expression}', to_jsonb(${expression})) end,
+      case when (${expression})::text is null then schedule
+        else jsonb_set(schedule, '{expression}', to_jsonb((${expression})::text)) end,
       misfire, 'NORMAL', ${nextAt}
     from escapement.trigger, generate_series(1, ${count}) n where name = 'template'`);
 }
