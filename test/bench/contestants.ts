@@ -4,9 +4,11 @@ import postgres from "postgres";
 import { type Child, startChild } from "./children.ts";
 import type { BenchServer } from "./database.ts";
 import type { Ending } from "./ending.ts";
+import type { Figures } from "./figures.ts";
 import { type OurServer, startOurServer } from "./ours/server.ts";
 import type { Target } from "./ours/target.ts";
 import type { PeerPackages } from "./peers/install.ts";
+import { cpuMs, treeCpuMs } from "./processes.ts";
 import { startRedis } from "./redis.ts";
 
 export const PEERS = ["graphile-worker", "pg-boss", "bullmq-postgres", "bullmq", "bullmq-aof"] as const;
@@ -44,6 +46,10 @@ export interface Ours extends Contestant {
   databaseUrl: string;
   /** For what is prepared and looked up beside the product. */
   sql: postgres.Sql;
+  /** How many runs are ready. */
+  readyRuns(): Promise<number>;
+  /** Does some work and says what processor time each run took, in microseconds; a busy neighbour does not change it. */
+  costing(runs: () => Promise<number> | number, work: () => Promise<Figures>): Promise<Figures>;
   /** A second server on the same database, with load generators of its own. */
   another(): Promise<{ server: OurServer; producer: Child; worker: Child; stop(): Promise<void> }>;
 }
@@ -126,6 +132,25 @@ export async function startOurs(
     producer,
     workers: [first, second],
     clean,
+    async readyRuns() {
+      const [row] = await sql<{ count: number }[]>`select count(*)::int as count from escapement.ready`;
+      return row?.count ?? 0;
+    },
+    async costing(runs, work) {
+      const spent = (): { server: number; postgres: number } => ({
+        server: cpuMs(server.pid),
+        postgres: database.pid === null ? Number.NaN : treeCpuMs([database.pid]),
+      });
+      const before = spent();
+      const figures = await work();
+      const after = spent();
+      const microseconds = 1_000 / (await runs());
+      return {
+        ...figures,
+        serverCpu: (after.server - before.server) * microseconds,
+        postgresCpu: (after.postgres - before.postgres) * microseconds,
+      };
+    },
     async another() {
       const other = await launch();
       const [producer, worker] = await Promise.all([

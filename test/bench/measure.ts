@@ -1,5 +1,6 @@
 /** What a measure is: trials that each round runs in turn, and the rows that their medians make. */
 import type { Ours, Peer, PeerName } from "./contestants.ts";
+import type { Figures } from "./figures.ts";
 import type { Spread } from "./load.ts";
 
 /** How much time a run of the bench may take for each thing. */
@@ -21,9 +22,6 @@ export interface Bench {
   /** Somebody has stopped the bench. */
   isOver: () => boolean;
 }
-
-/** The figures of one trial, by name. */
-export type Figures = Record<string, number>;
 
 export interface Trial {
   /** Whose turn it is: a peer's name, or `ours` with a variant. */

@@ -65,27 +65,28 @@ export class Foreign {
       return {
         busyMs: busy * TICK_MS,
         totalMs: (busy + idle + wait) * TICK_MS,
-        oursMs: this.#oursMs(),
+        oursMs: treeCpuMs(this.#roots()),
       };
     } catch {
       return { busyMs: Number.NaN, totalMs: Number.NaN, oursMs: Number.NaN };
     }
   }
+}
 
-  #oursMs(): number {
-    const stats = readdirSync("/proc").flatMap((name) => {
-      const stat = /^\d+$/.test(name) ? statOf(Number(name)) : null;
-      return stat ? [stat] : [];
-    });
-    const ours = new Set(this.#roots());
-    for (let grown = true; grown; ) {
-      grown = false;
-      for (const { pid, parent } of stats) {
-        if (!ours.has(parent) || ours.has(pid)) continue;
-        ours.add(pid);
-        grown = true;
-      }
+/** Processor time of these processes and of all below them. */
+export function treeCpuMs(roots: readonly number[]): number {
+  const stats = readdirSync("/proc").flatMap((name) => {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : null;
+    return stat ? [stat] : [];
+  });
+  const ours = new Set(roots);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const { pid, parent } of stats) {
+      if (!ours.has(parent) || ours.has(pid)) continue;
+      ours.add(pid);
+      grown = true;
     }
-    return stats.filter(({ pid }) => ours.has(pid)).reduce((sum, stat) => sum + stat.cpuMs, 0);
   }
+  return stats.filter(({ pid }) => ours.has(pid)).reduce((sum, stat) => sum + stat.cpuMs, 0);
 }

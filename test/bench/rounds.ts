@@ -1,5 +1,6 @@
 /** Runs the trials of the measures, everybody in turn within a round, and keeps every figure. */
-import type { Bench, Figures, Measure, Source } from "./measure.ts";
+import type { Figures } from "./figures.ts";
+import type { Bench, Measure, Source } from "./measure.ts";
 import type { Foreign } from "./processes.ts";
 import type { Profiler } from "./profile.ts";
 

@@ -14,9 +14,13 @@ export const bulk: Measure = {
       who: `ours ${transport}`,
       what: WHAT,
       run: async () => {
-        const rate = await ours.producer.call<number>("startLists", { transport, ...LISTS, ...window });
+        const load = { transport, ...LISTS, ...window };
+        const figures = await ours.costing(
+          () => ours.readyRuns(),
+          async () => ({ rate: await ours.producer.call<number>("startLists", load) }),
+        );
         await ours.clean();
-        return { rate };
+        return figures;
       },
     })),
     ...peers.map((peer) => ({

@@ -1,11 +1,11 @@
 /** (c) A full queue of runs that do nothing, drained by one and by two worker processes, by size of the batch. */
 import type { Child } from "../children.ts";
-import type { Contestant, PeerName } from "../contestants.ts";
+import type { Contestant, Ours, PeerName } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import {
   type Bench,
   type Effort,
   expectAll,
-  type Figures,
   fromPeers,
   type Goal,
   type Measure,
@@ -52,7 +52,7 @@ const GOALS: Record<string, readonly Goal[]> = {
 
 /** A full queue to drain. */
 function drainTrial(
-  contestant: Contestant,
+  contestant: Contestant | Ours,
   place: Pick<Trial, "who" | "what">,
   workers: readonly Child[],
   count: number,
@@ -61,19 +61,22 @@ function drainTrial(
   return {
     ...place,
     prepare: () => contestant.producer.call("fill", { count }),
-    run: () => drain(contestant, workers, count, force),
+    run: async () => {
+      const work = (): Promise<Figures> => drain(workers, count, force);
+      const figures = await ("costing" in contestant ? contestant.costing(() => count, work) : work());
+      await contestant.clean();
+      return figures;
+    },
   };
 }
 
 /** Has it drained, and refuses the figure when a run is missing. */
 async function drain(
-  contestant: Contestant,
   workers: readonly Child[],
   count: number,
   force: Workforce | { way: string },
 ): Promise<Figures> {
   const reports = await Promise.all(workers.map((worker) => worker.call<Handled>("drain", force)));
-  await contestant.clean();
   const total = reports.reduce((sum, report) => sum + report.count, 0);
   expectAll(total, count, "jobs drained");
   expectAll(

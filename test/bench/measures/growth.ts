@@ -1,7 +1,8 @@
 /** (h) What claims and lists cost when 10 thousand, a million and ten million runs have ended. */
 import type { Ours } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import { Durations, nowMs } from "../load.ts";
-import type { Effort, Figures, Measure, Row } from "../measure.ts";
+import type { Effort, Measure, Row } from "../measure.ts";
 import { HttpConnection } from "../ours/http.ts";
 
 const sizes = ({ quick }: Effort): number[] =>

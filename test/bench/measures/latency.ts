@@ -3,10 +3,10 @@
  * Peers that do not reach a rate are measured at about half of what they do reach, and stand in the row with that.
  */
 import type { Contestant, Peer, PeerName } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import { nowMs, type Spread } from "../load.ts";
 import {
   type Effort,
-  type Figures,
   fromPeers,
   type Goal,
   type Measure,

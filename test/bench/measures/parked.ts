@@ -1,8 +1,9 @@
 /** (f) Long polls that wait: what each costs the server in memory, all of them in processor time, and how fast one wakes. */
 import { readFileSync } from "node:fs";
 import type { Ours } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import { type Spread, until } from "../load.ts";
-import type { Effort, Figures, Goal, Measure, Row } from "../measure.ts";
+import type { Effort, Goal, Measure, Row } from "../measure.ts";
 import { cpuMs, residentBytes } from "../processes.ts";
 
 const WAKES_PER_SECOND = 50;

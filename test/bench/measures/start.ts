@@ -33,9 +33,12 @@ export const start: Measure = {
         what: what(clients),
         run: async () => {
           const load = { transport, clients, ...window };
-          const rate = await ours.producer.call<number>("startOne", load);
+          const figures = await ours.costing(
+            () => ours.readyRuns(),
+            async () => ({ rate: await ours.producer.call<number>("startOne", load) }),
+          );
           await ours.clean();
-          return { rate };
+          return figures;
         },
       })),
       ...peers.map((peer) => ({

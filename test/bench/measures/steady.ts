@@ -4,8 +4,9 @@
  */
 import postgres from "postgres";
 import type { Ours } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import type { Spread } from "../load.ts";
-import type { Effort, Figures, Goal, Measure, Row } from "../measure.ts";
+import type { Effort, Goal, Measure, Row } from "../measure.ts";
 import { residentBytes } from "../processes.ts";
 
 const PER_SECOND = 1_157;

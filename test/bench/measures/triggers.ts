@@ -4,8 +4,9 @@
  */
 import type { Child } from "../children.ts";
 import type { Ours, Peer } from "../contestants.ts";
+import type { Figures } from "../figures.ts";
 import { type Spread, until } from "../load.ts";
-import { type Effort, type Figures, fromPeers, type Measure, type Row, type Trial } from "../measure.ts";
+import { type Effort, fromPeers, type Measure, type Row, type Trial } from "../measure.ts";
 import type { Handled, Workforce } from "../ours/consumer.ts";
 
 const COUNT = 10_000;

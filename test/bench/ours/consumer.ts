@@ -41,7 +41,7 @@ const IDLE_MS = 500;
 /** So long may the first one take, and all of it. */
 const FIRST_MS = 10_000;
 const DRAIN_MS = 120_000;
-const IDLE_PAUSE_MS = 10;
+const IDLE_PAUSE_MS = 50;
 const PARK_SECONDS = 30;
 
 export function createConsumer({ url, workerToken, job, name }: Target): Consumer {

@@ -1,0 +1,2 @@
+/** The figures of one trial, by name. */
+export type Figures = Record<string, number>;
