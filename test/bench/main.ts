@@ -35,6 +35,9 @@ const MEASURES: readonly Measure[] = [
   affinity,
 ];
 
+/** Those that --quick has time for, unless it is told what to measure. */
+const QUICK_PEERS: readonly PeerName[] = ["graphile-worker", "pg-boss", "bullmq"];
+
 const startedMs = performance.now();
 const say = (line: string): void => {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
@@ -50,7 +53,10 @@ async function run(options: Options, ending: Ending): Promise<void> {
   const packages = options.withPeers ? await packagesOrNone(skip) : null;
   const database = await openDatabase(options.databaseUrl, ending, say);
   const ours = await startOurs(database, ending, options.profile && resolve(options.profile));
-  const peers = packages ? await startPeers(packages, database, ending, skip) : [];
+  const names = options.effort.quick && options.only.length === 0 ? QUICK_PEERS : PEERS;
+  for (const name of PEERS)
+    if (packages && !names.includes(name)) skip(`${TITLES[name]}: left out with --quick`);
+  const peers = packages ? await startPeers(names, packages, database, ending, skip) : [];
   const bench: Bench = { ours, peers, effort: options.effort, say, isOver: () => ending.isUnderWay };
   const profiler = options.profile === undefined ? null : new Profiler(options.profile, ours);
   const foreign = new Foreign(() => [process.pid, ...(database.pid === null ? [] : [database.pid])]);
@@ -90,6 +96,7 @@ async function packagesOrNone(skip: (line: string) => void): Promise<PeerPackage
 }
 
 async function startPeers(
+  names: readonly PeerName[],
   packages: PeerPackages,
   database: Parameters<typeof startPeer>[2],
   ending: Ending,
@@ -97,7 +104,7 @@ async function startPeers(
 ): Promise<Peer[]> {
   const peers: Peer[] = [];
   const hasRedis = redisVersion() !== null;
-  for (const name of PEERS) {
+  for (const name of names) {
     if (!POSTGRES_PEERS.includes(name) && !hasRedis) {
       skip(`${TITLES[name]}: there is no redis-server on the PATH; install Redis to have it measured`);
       continue;

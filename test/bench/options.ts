@@ -17,7 +17,7 @@ export const USAGE = `npm run bench -- [options]
   --quick              under two minutes, one round: for a first look, not for conclusions
   --only a,b           only these measures (see below)
   --rounds N           rounds of every measure, of which the median counts (3; with --quick 1)
-  --minutes N          length of each steady-state trial (1; with --quick 0.1)
+  --minutes N          length of each steady-state trial (1; with --quick 0.05)
   --json FILE          write the figures there, too
   --profile DIR        CPU profiles of our server and its slowest statements, per trial, into DIR
   --no-peers           us alone
@@ -54,8 +54,8 @@ export function readOptions(
     effort: {
       quick,
       rounds: positive("--rounds", values.rounds, quick ? 1 : 3),
-      minutes: positive("--minutes", values.minutes, quick ? 0.1 : 1),
-      window: quick ? { warmUpMs: 200, ms: 800 } : { warmUpMs: 1_000, ms: 4_000 },
+      minutes: positive("--minutes", values.minutes, quick ? 0.05 : 1),
+      window: quick ? { warmUpMs: 300, ms: 700 } : { warmUpMs: 1_000, ms: 4_000 },
     },
     only,
     json: values.json,

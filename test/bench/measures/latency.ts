@@ -36,7 +36,7 @@ const GRACE_MS = 500;
 
 const load = (effort: Effort, perSecond: number) =>
   effort.quick
-    ? { perSecond, warmUpMs: 1_500, ms: perSecond < 100 ? 3_000 : 2_000 }
+    ? { perSecond, warmUpMs: 1_000, ms: perSecond < 100 ? 2_000 : 1_000 }
     : { perSecond, warmUpMs: 3_000, ms: 10_000 };
 
 async function latency(

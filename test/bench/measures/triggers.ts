@@ -147,7 +147,7 @@ export const triggers: Measure = {
 
   trials: ({ ours, peers, effort, say }) => {
     const trials: Trial[] = Object.entries(VARIANTS)
-      .filter(([variant]) => !effort.quick || variant !== "worker")
+      .filter(([variant]) => !effort.quick || variant === "polls")
       .map(([variant, { force, distinct }]) => ({
         who: `ours ${variant}`,
         what: WHAT,
