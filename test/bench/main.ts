@@ -1,7 +1,15 @@
 /** `npm run bench`: us and the peers side by side, on one machine, in one run. README.md says how to read it. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { PEERS, type Peer, POSTGRES_PEERS, startOurs, startPeer, TITLES } from "./contestants.ts";
+import {
+  PEERS,
+  type Peer,
+  type PeerName,
+  POSTGRES_PEERS,
+  startOurs,
+  startPeer,
+  TITLES,
+} from "./contestants.ts";
 import { openDatabase } from "./database.ts";
 import { Ending } from "./ending.ts";
 import { describeMachine } from "./machine.ts";

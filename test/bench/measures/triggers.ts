@@ -11,7 +11,7 @@ import type { Handled, Workforce } from "../ours/consumer.ts";
 
 const COUNT = 10_000;
 const WHAT = "due at once";
-const PERIOD_SECONDS = 20;
+const PERIOD_SECONDS = 10;
 const EXPRESSION = `*/${PERIOD_SECONDS} * * * * *`;
 /** The same instants in 1,440 spellings: the ticker's memory of equal schedules is then of little use. */
 const SPELLING = `'*/${PERIOD_SECONDS} 0-59,' || n % 60 || ' 0-23,' || n / 60 % 24 || ' * * *'`;
