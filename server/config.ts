@@ -26,8 +26,11 @@ export const LIMITS = {
   runsPerRequest: 10_000,
   /** Runs a new run may wait for. */
   afterPerRun: 1_000,
-  /** Items of one coalesced statement: past this the gain is gone and the latency grows (PERFORMANCE 3.7). */
-  laneItems: 2_000,
+  /**
+   * Items of one coalesced statement. Past this a statement gains little, and those whose runs it carries would all
+   * wait for it together: smaller ones let claims and settles of different workers overlap (31 k → 54 k runs/s).
+   */
+  laneItems: 500,
   /** Requests queued for one lane before callers are told to come back: seconds of work, not minutes. */
   laneWaiting: 100_000,
   /** Rows of a GraphQL page. */

@@ -69,85 +69,78 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
     join escapement.lease l on l.executor_id = a.executor_id and l.request_id = a.request_id`;
 }
 
-/** The polls that read the same queues take from one merged order, each its share. */
-function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set<number>) {
-  const sets = new Map<
-    string,
-    { queueIds: number[]; wanted: number; shares: { poll: number; upTo: number }[] }
-  >();
+/** Polls that read the same queues: they take from one merged order, each its share. */
+interface PollSet {
+  queueIds: number[];
+  polls: { at: number; poll: ClaimPoll }[];
+}
+
+function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set<number>): PollSet[] {
+  const sets = new Map<string, PollSet>();
   for (const [at, poll] of polls.entries()) {
     if (skip.has(at)) continue;
     const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types);
     if (queueIds.length === 0) continue;
     const key = queueIds.join();
-    const set = sets.get(key) ?? { queueIds, wanted: 0, shares: [] };
-    set.wanted += poll.max;
-    set.shares.push({ poll: at, upTo: set.wanted });
+    const set = sets.get(key) ?? { queueIds, polls: [] };
+    set.polls.push({ at, poll });
     sets.set(key, set);
   }
   return [...sets.values()];
 }
 
 async function take(context: EngineContext, polls: ClaimPoll[], skip: Set<number>): Promise<LeaseRow[]> {
-  const sets = groupByQueues(context, polls, skip);
-  if (sets.length === 0) return [];
-  const pairs = sets.flatMap((set, setNo) =>
-    set.queueIds.map((queueId) => ({ setNo, queueId, wanted: set.wanted })),
-  );
-  const shares = sets.flatMap((set, setNo) =>
-    set.shares.map((share, at) => ({ ...share, setNo, from: set.shares[at - 1]?.upTo ?? 0 })),
-  );
-  const poll = (at: number) => polls[at] as ClaimPoll;
-  return await context.sql<LeaseRow[]>`
+  const rows = await Promise.all(groupByQueues(context, polls, skip).map((set) => takeSet(context, set)));
+  return rows.flat();
+}
+
+/**
+ * Takes runs for the polls of one set. The rank of a run says which poll gets it, by position in a list: a join of
+ * what was deleted with what was wanted would be planned for ten rows and compare each with each.
+ */
+async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Promise<LeaseRow[]> {
+  /** Per rank, the place in `polls` of the poll that gets the run. */
+  const takers = polls.flatMap(({ poll }, place) => new Array<number>(poll.max).fill(place + 1));
+  const rows = await sql<LeaseRow[]>`
     with now as materialized (select escapement.clock() as at),
-    wanted as (
-      select * from unnest(${pairs.map((p) => p.setNo)}::int[], ${pairs.map((p) => p.queueId)}::int[],
-        ${pairs.map((p) => p.wanted)}::int[]) as w(set_no, queue_id, wanted)
-    ),
-    share as (
-      select * from unnest(${shares.map((s) => s.setNo)}::int[], ${shares.map((s) => s.poll)}::int[],
-        ${shares.map((s) => s.from)}::int[], ${shares.map((s) => s.upTo)}::int[],
-        ${shares.map((s) => poll(s.poll).executorId)}::int[], ${shares.map((s) => poll(s.poll).requestId ?? null)}::text[])
-        as s(set_no, poll, from_place, up_to, executor_id, request_id)
-    ),
     candidate as materialized (
-      select w.set_no, r.*
-      from wanted w cross join lateral (
+      select r.*
+      from unnest(${queueIds}::int[]) as q(id) cross join lateral (
         select ctid as place, id, priority, ready_at
-        from escapement.ready where queue_id = w.queue_id
-        order by priority desc, ready_at, id limit w.wanted
+        from escapement.ready where queue_id = q.id
+        order by priority desc, ready_at, id limit ${takers.length}
         for update skip locked
       ) r
     ),
-    ranked as (
-      select set_no, place, id, row_number() over (partition by set_no order by priority desc, ready_at, id) as rank
-      from candidate
-    ),
-    -- A run that two sets of queues share goes to the first of them.
-    chosen as materialized (
-      select distinct on (r.id) r.id, r.place, r.rank, s.poll, s.executor_id, s.request_id
-      from ranked r join share s on s.set_no = r.set_no and r.rank > s.from_place and r.rank <= s.up_to
-      order by r.id, s.poll
-    ),
     taken as (
-      delete from escapement.ready where ctid = any(array(select place from chosen)) returning *
+      delete from escapement.ready where ctid = any(array(
+        select place from candidate order by priority desc, ready_at, id limit ${takers.length}
+      )) returning *
     ),
-    lent as (
+    -- Deleting loses the order.
+    ranked as (
+      select *, row_number() over (order by priority desc, ready_at, id) as rank from taken
+    ),
+    lent as materialized (
+      select ranked.*, (${takers}::int[])[rank] as taker, gen_random_uuid() as secret, now.at as now from ranked, now
+    ),
+    made as (
       insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
         ready_at, secret, executor_id, started_at, expires_at, request_id)
-      select t.id, t.namespace_id, t.job_id, t.version_id, t.queue_id, t.priority, t.trigger_id, t.parent_id,
-        t.scheduled_at, t.input, t.payload, t.tags, t.fence + 1, t.failures, t.lost, t.released, t.awaited,
-        t.ready_at, gen_random_uuid(), c.executor_id, now.at, now.at + ${RHYTHM.leaseMs} * interval '1 millisecond',
-        c.request_id
-      from taken t join chosen c using (id), now
-      returning *
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence + 1, failures, lost, released, awaited,
+        ready_at, secret, (${polls.map(({ poll }) => poll.executorId)}::int[])[taker], now,
+        now + ${RHYTHM.leaseMs} * interval '1 millisecond',
+        (${polls.map(({ poll }) => poll.requestId ?? null)}::text[])[taker]
+      from lent
     )
-    select c.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
-      l.scheduled_at as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
+    select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
+      scheduled_at as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
       true as "isNew"
-    from lent l join chosen c using (id)
-    order by c.poll, c.rank`;
+    from lent order by rank`;
+  for (const row of rows) row.poll = polls[row.poll - 1]?.at ?? 0;
+  return rows;
 }
 
 /** Rows to leases: what the job's version says is in memory, large inputs take one query for all. */

@@ -25,9 +25,16 @@ export interface DatabaseOptions {
 
 /**
  * The arrows' statements are few, long and always the same: planning one takes longer than running it, so each is
- * planned once. That plan must hold when a table that was small has grown, so it may not scan where it can look up.
+ * planned once. That plan must hold when a table that was small has grown, so it may not scan where it can look up,
+ * nor collect and sort what an index gives in order.
  */
-const ARROW_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off", jit: "off" };
+const ARROW_PLANS = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_sort: "off",
+  jit: "off",
+};
 
 /**
  * Opens the pools; nothing is sent before the first query.

@@ -140,17 +140,18 @@ export function createTokens(database: Database, config: Pick<Config, "adminToke
       }
       const hash = sha256(given);
       if (timingSafeEqual(hash, adminHash)) return BOOTSTRAP;
-      const refused = unauthenticated("the token is unknown, expired or revoked; ask for a new one");
+      // Made when it is thrown: an error takes its stack along, and nearly every request is welcome.
+      const refused = () => unauthenticated("the token is unknown, expired or revoked; ask for a new one");
       const id = TOKEN.exec(given)?.[1];
-      if (id === undefined) throw refused;
+      if (id === undefined) throw refused();
       const entry = recall(id);
       const known = await entry.known.catch((error: unknown) => {
         throw asRejection(error);
       });
       // Nothing about the token is told before its hash matches.
-      if (known === null || !timingSafeEqual(hash, known.hash)) throw refused;
+      if (known === null || !timingSafeEqual(hash, known.hash)) throw refused();
       const age = performance.now() - entry.readAt;
-      if (known.remainingMs !== null && known.remainingMs - age <= 0) throw refused;
+      if (known.remainingMs !== null && known.remainingMs - age <= 0) throw refused();
       noteUse(id, entry);
       return known.principal;
     },
