@@ -26,12 +26,23 @@ const StartRunInput = builder.inputType("StartRunInput", {
 
 type StartInput = typeof StartRunInput.$inferInput;
 
-/** Throws NOT_FOUND for a namespace the caller may not see. `place` is where the input stands in the request. */
-async function readStart(context: Context, input: StartInput, place: string): Promise<StartItem> {
-  const namespace = input.namespace ?? "default";
-  await namespaceOf(context, namespace, `${place}namespace`);
+/** Throws NOT_FOUND for a namespace the caller may not see; each is looked up once, however many runs name it. */
+async function checkNamespaces(context: Context, inputs: StartInput[], placeOf: (at: number) => string) {
+  const seen = new Set<string>();
+  for (const [at, input] of inputs.entries()) {
+    const namespace = namespaceAsked(input);
+    if (seen.has(namespace)) continue;
+    seen.add(namespace);
+    await namespaceOf(context, namespace, `${placeOf(at)}namespace`);
+  }
+}
+
+const namespaceAsked = (input: StartInput): string => input.namespace ?? "default";
+
+/** `place` is where the input stands in the request. */
+function readStart(input: StartInput, place: string): StartItem {
   return {
-    namespace,
+    namespace: namespaceAsked(input),
     job: checkText(input.job, `${place}job`),
     input: input.input?.text ?? null,
     inputBytes: input.inputBytes ?? null,
@@ -54,29 +65,42 @@ function asksOnlyWhatIsTold({ fieldNodes }: GraphQLResolveInfo): boolean {
   );
 }
 
-/** For answers that show nothing but `TOLD`; the rest is blank. */
+/** What a run of which nothing but `TOLD` is shown has for the rest. */
+const BLANK: Run = {
+  id: "",
+  state: "READY",
+  namespaceId: 0,
+  jobId: 0,
+  versionId: 0,
+  triggerId: null,
+  parentId: null,
+  priority: 0,
+  input: null,
+  payload: 0,
+  tags: null,
+  wakeAt: null,
+  wakeKind: null,
+  readyAt: null,
+  executor: null,
+  attempt: null,
+  startedAt: null,
+  endedAt: null,
+  progress: null,
+  message: null,
+  output: null,
+  cancelRequested: false,
+  longOutput: false,
+  error: null,
+  scheduledAt: new Date(0),
+  readAt: new Date(0),
+};
+
+/** For answers that show nothing but `TOLD`. The blank is shared: lists of 10,000 are made of these. */
 function toldOf({ id, state }: StartedRun): Run {
-  const unread = { namespaceId: 0, jobId: 0, versionId: 0, triggerId: null, parentId: null, priority: 0 };
-  const blank = {
-    input: null,
-    payload: 0,
-    tags: null,
-    wakeAt: null,
-    wakeKind: null,
-    readyAt: null,
-    executor: null,
-  };
-  const notYet = {
-    attempt: null,
-    startedAt: null,
-    endedAt: null,
-    progress: null,
-    message: null,
-    output: null,
-  };
-  const no = { cancelRequested: false, longOutput: false, error: null };
-  const readAt = new Date(0);
-  return { ...unread, ...blank, ...notYet, ...no, id, state, scheduledAt: readAt, readAt };
+  const run: Run = Object.create(BLANK);
+  run.id = id;
+  run.state = state;
+  return run;
 }
 
 async function answer(
@@ -95,7 +119,8 @@ builder.mutationFields((t) => ({
     type: RunType,
     args: { input: t.arg({ type: StartRunInput, required: true }) },
     resolve: async (_root, { input }, context, info) => {
-      const [run] = await context.engine.start([await readStart(context, input, "")]);
+      await checkNamespaces(context, [input], () => "");
+      const [run] = await context.engine.start([readStart(input, "")]);
       if (!run) throw new Error("the engine started nothing");
       return answer(context, info, run);
     },
@@ -106,10 +131,12 @@ builder.mutationFields((t) => ({
     complexity: { field: 1, multiplier: START_LIST_COST },
     args: { input: t.arg({ type: [StartRunInput], required: true }) },
     resolve: async (_root, { input }, context, info) => {
-      const items: StartItem[] = [];
-      for (const [at, one] of input.entries()) items.push(await readStart(context, one, `input[${at}].`));
+      const placeOf = (at: number) => `input[${at}].`;
+      await checkNamespaces(context, input, placeOf);
+      const items = input.map((one, at) => readStart(one, placeOf(at)));
       const started = await context.engine.start(items, { field: "input" });
-      return Promise.all(started.map((run) => answer(context, info, run)));
+      if (asksOnlyWhatIsTold(info)) return started.map(toldOf);
+      return Promise.all(started.map((run) => present(context.load.run(run.id))));
     },
   }),
   cancelRun: t.field({
