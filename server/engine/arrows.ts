@@ -4,16 +4,16 @@ import { startChildren } from "./children.ts";
 import { createClaim } from "./claim.ts";
 import { type EngineContext, formatLeaseId } from "./context.ts";
 import type { Engine } from "./engine.ts";
-import { createEnqueue } from "./enqueue.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
 import { createSettle } from "./settle.ts";
+import { createStart } from "./start.ts";
 
 /** The engine over one database. */
 export function createEngine(context: EngineContext): Engine {
   const settle = createSettle(context);
   return {
-    start: createEnqueue(context),
+    start: createStart(context),
     claim: createClaim(context),
     settle,
     renew: createRenew(context),

@@ -3,12 +3,13 @@
  * completes it, or not at all; with `now` they start at once. A join is a run that waits for all the others.
  */
 import { randomInt } from "node:crypto";
-import { LIMITS } from "../config.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { arrayText, byteas, type EngineContext, parseLeaseId } from "./context.ts";
 import { type Engine, LeaseLost, type StartItem } from "./engine.ts";
-import { announceStarted, holdForOthers, insertRuns, type NewRun, resolveItems } from "./enqueue.ts";
+import { announceStarted, insertRuns } from "./enqueue.ts";
+import { isLarge, type NewRun, resolveItems } from "./new-run.ts";
+import { holdForOthers } from "./start.ts";
 
 type ChildrenRequest = Parameters<Engine["startChildren"]>[1];
 type ChildrenAnswer = Awaited<ReturnType<Engine["startChildren"]>>;
@@ -89,8 +90,6 @@ async function stage(
   const { sql } = context;
   const column = <T>(pick: (run: NewRun, at: number) => T): T[] => runs.map(pick);
   const count = request.runs.length;
-  const large = (run: NewRun): boolean =>
-    run.input !== null && Buffer.byteLength(run.input) > LIMITS.inlineInputBytes;
   const rows = await sql<{ id: string; n: number }[]>`
     with now as materialized (select escapement.clock() as at),
     held as materialized (
@@ -103,10 +102,10 @@ async function stage(
         ${column((run) => run.version.namespaceId)}::int[], ${column((run) => run.version.jobId)}::int[],
         ${column((run) => run.version.id)}::int[], ${column((run) => run.version.queueId)}::int[],
         ${column((run) => run.priority)}::smallint[], ${column((run) => run.runAt)}::float8[],
-        ${column((run) => run.delayMs)}::float8[], ${column((run) => (large(run) ? null : run.input))}::text[],
-        ${column((run) => (run.bytes !== null ? 2 : large(run) ? 1 : 0))}::smallint[],
+        ${column((run) => run.delayMs)}::float8[], ${column((run) => (isLarge(run) ? null : run.input))}::text[],
+        ${column((run) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],
         ${column((run) => arrayText(run.tags))}::text[], ${column((_, at) => (at < count ? null : count))}::int[],
-        ${column((run) => (large(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[]
+        ${column((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[]
       ) with ordinality as i(namespace_id, job_id, version_id, queue_id, priority, run_at, delay_ms, input, payload,
         tags, joins, large_json, bytes, n), now, held
     ),

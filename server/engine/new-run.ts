@@ -1,0 +1,80 @@
+/** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
+import { LIMITS } from "../config.ts";
+import { refuseNul } from "../core/json.ts";
+import { checkTags } from "../core/name.ts";
+import { badInput, limitExceeded } from "../core/rejection.ts";
+import type { JobVersion } from "../store/catalog.ts";
+import type { EngineContext } from "./context.ts";
+import type { StartItem, StartOptions } from "./engine.ts";
+
+/** A run to be inserted: names resolved, limits checked. */
+export interface NewRun {
+  version: JobVersion;
+  priority: number;
+  triggerId: number | null;
+  parentId: string | null;
+  runAt: number | null;
+  delayMs: number | null;
+  input: string | null;
+  bytes: Buffer | null;
+  tags: string[] | null;
+}
+
+/** True when the input is kept beside the run instead of moving with it. */
+export function isLarge(run: NewRun): boolean {
+  return run.input !== null && Buffer.byteLength(run.input) > LIMITS.inlineInputBytes;
+}
+
+/** Where an item's member stands in the request, for rejections. */
+export function fieldOf(options: StartOptions, at: number, name: string): string {
+  return options.field === undefined ? name : `${options.field}[${at}].${name}`;
+}
+
+/** Throws NOT_FOUND, BAD_INPUT and LIMIT_EXCEEDED, naming the field. */
+export async function resolveItems(
+  context: EngineContext,
+  items: StartItem[],
+  options: StartOptions,
+): Promise<NewRun[]> {
+  const runs: NewRun[] = [];
+  for (const [at, item] of items.entries()) {
+    const field = (name: string) => fieldOf(options, at, name);
+    const namespaceId = await context.catalog.namespaceId(item.namespace, field("namespace"));
+    const version = await context.catalog.currentVersion(namespaceId, item.job, field("job"));
+    if (item.input != null && item.inputBytes != null) {
+      throw badInput(field("inputBytes"), "give either input or inputBytes, not both");
+    }
+    const size = item.inputBytes?.length ?? (item.input == null ? 0 : Buffer.byteLength(item.input));
+    if (size > LIMITS.inputBytes) {
+      throw limitExceeded(
+        `the input has ${size} bytes; at most ${LIMITS.inputBytes} are allowed: put more into a file or a table and name it in the input`,
+        field(item.inputBytes == null ? "input" : "inputBytes"),
+      );
+    }
+    refuseNul(item.input, field("input"));
+    if (item.priority != null && !(Number.isInteger(item.priority) && Math.abs(item.priority) <= 32_000)) {
+      throw badInput(field("priority"), "must be a whole number from -32000 to 32000");
+    }
+    if (item.runAt != null && item.delayMs != null) {
+      throw badInput(field("delay"), "give either runAt or delay, not both");
+    }
+    if (item.idempotencyKey != null && (item.idempotencyKey === "" || item.idempotencyKey.length > 200)) {
+      throw badInput(field("idempotencyKey"), "must have 1 to 200 characters");
+    }
+    if (item.after != null && item.after.length > LIMITS.afterPerRun) {
+      throw limitExceeded(`a run can wait for at most ${LIMITS.afterPerRun} others`, field("after"));
+    }
+    runs.push({
+      version,
+      priority: item.priority ?? version.priority,
+      triggerId: null,
+      parentId: options.parentId ?? null,
+      runAt: item.runAt ?? null,
+      delayMs: item.delayMs ?? null,
+      input: item.input ?? null,
+      bytes: item.inputBytes ?? null,
+      tags: item.tags == null ? null : checkTags(item.tags, field("tags")),
+    });
+  }
+  return runs;
+}

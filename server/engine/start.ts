@@ -1,0 +1,206 @@
+/** Starts runs, all or none: coalesces simple requests, takes those with keys or runs to wait for apart. */
+import { createHash } from "node:crypto";
+import { LIMITS } from "../config.ts";
+import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../core/rejection.ts";
+import type { RunState } from "../core/run.ts";
+import { guarded, type Sql, type Transaction } from "../store/connection.ts";
+import { isRunId } from "../store/page.ts";
+import type { EngineContext } from "./context.ts";
+import type { StartedRun, StartItem, StartOptions } from "./engine.ts";
+import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { createLane } from "./lane.ts";
+import { fieldOf, type NewRun, resolveItems } from "./new-run.ts";
+
+/** A list of this size with changed jobs is read again this often before the caller is asked to come back. */
+const STALE_TRIES = 5;
+
+export function createStart(context: EngineContext) {
+  const { sql, catalog } = context;
+  const lane = createLane<KeyedRuns, Inserted>({
+    maxItems: LIMITS.laneItems,
+    maxWaiting: LIMITS.laneWaiting,
+    weigh: (request) => request.runs.length,
+    key: ({ key }) => key && `${key.namespaceId}/${key.key}`,
+    run: async (requests) => {
+      const answers = await insertRuns(sql, requests, `${context.serverId}/start`);
+      announceStarted(context, requests, answers);
+      return answers;
+    },
+  });
+
+  return async function start(items: StartItem[], options: StartOptions = {}): Promise<StartedRun[]> {
+    if (items.length > LIMITS.runsPerRequest) {
+      throw limitExceeded(`at most ${LIMITS.runsPerRequest} runs can be started at once`, options.field);
+    }
+    if (items.length === 0) return [];
+    for (let tries = 1; ; tries++) {
+      const runs = await resolveItems(context, items, options);
+      const keyed = items.some((item) => item.idempotencyKey != null);
+      const after = items.some((item) => item.after != null && item.after.length > 0);
+      const lone = items.length === 1 && !after;
+      let answers: Inserted[];
+      if (lone || (!keyed && !after)) {
+        const key = options.idempotencyKey ?? (lone ? items[0]?.idempotencyKey : null) ?? null;
+        const request = { runs, key: key === null ? null : requestKey(runs, key, items) };
+        const answer = await lane(request);
+        refuseOtherRequest(answer, request, options, 0);
+        answers = [answer];
+      } else {
+        answers = await startApart(context, items, runs, options);
+      }
+      if (answers.some((answer) => answer.status === "stale")) {
+        if (tries === STALE_TRIES) throw unavailable("the jobs keep changing; retry in a moment");
+        catalog.forget();
+        continue;
+      }
+      return await readRepeated(sql, answers, items, options);
+    }
+  };
+
+  /** Requests that need several statements: keys of single items, or runs to wait for. */
+  async function startApart(
+    { serverId }: EngineContext,
+    items: StartItem[],
+    runs: NewRun[],
+    options: StartOptions,
+  ): Promise<Inserted[]> {
+    const requests: KeyedRuns[] = options.idempotencyKey
+      ? [{ runs, key: requestKey(runs, options.idempotencyKey, items) }]
+      : items.map((item, at) => {
+          const own = runs.slice(at, at + 1);
+          const key = item.idempotencyKey;
+          return { runs: own, key: key == null ? null : requestKey(own, key, [item]) };
+        });
+    const seen = new Set<string>();
+    for (const [at, { key }] of requests.entries()) {
+      const name = key && `${key.namespaceId}/${key.key}`;
+      if (name === null) continue;
+      if (seen.has(name)) throw badInput(fieldOf(options, at, "idempotencyKey"), "the same key stands twice");
+      seen.add(name);
+    }
+    const pending = await guarded(sql, async (transaction) => {
+      const held = await holdForOthers(transaction, items, options);
+      const answers = await insertRuns(
+        transaction,
+        requests,
+        `${serverId}/apart`,
+        options.idempotencyKey ? [held] : held.map((waitsFor) => [waitsFor]),
+      );
+      const stale = answers.find((answer) => answer.status === "stale");
+      if (!stale)
+        for (const [at, answer] of answers.entries()) refuseOtherRequest(answer, requests[at], options, at);
+      return answers;
+    });
+    announceStarted(context, requests, pending);
+    return pending;
+  }
+}
+
+function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns["key"] {
+  const [first] = runs;
+  if (!first) return null;
+  const asked = items.map((item) => [
+    item.namespace,
+    item.job,
+    item.input ?? null,
+    item.inputBytes?.toString("base64") ?? null,
+    item.priority ?? null,
+    item.runAt ?? null,
+    item.delayMs ?? null,
+    item.tags ?? null,
+    item.after ?? null,
+  ]);
+  const hash = createHash("sha256").update(JSON.stringify(asked)).digest();
+  return { namespaceId: first.version.namespaceId, key, hash };
+}
+
+/**
+ * Marks the runs that new ones wait for, so that whoever ends them looks for waiters: the mark is on the row that
+ * the end deletes, so one of the two sees the other. Returns, per item, the runs that have not ended yet.
+ * @throws BAD_INPUT for a run that does not exist in the namespace.
+ */
+export async function holdForOthers(
+  transaction: Transaction,
+  items: StartItem[],
+  options: StartOptions,
+): Promise<string[][]> {
+  const wanted = new Set<string>();
+  for (const [at, item] of items.entries()) {
+    for (const id of item.after ?? []) {
+      if (!isRunId(id)) throw badInput(fieldOf(options, at, "after"), `there is no run "${id}"`);
+      wanted.add(id);
+    }
+  }
+  if (wanted.size === 0) return items.map(() => []);
+  const live = new Map<string, string>();
+  const ended = new Map<string, string>();
+  // A run may move from one table to the next between our looks; each look is a fresh snapshot.
+  for (let look = 0; look < 10 && live.size + ended.size < wanted.size; look++) {
+    const ids = [...wanted].filter((id) => !live.has(id) && !ended.has(id)).sort();
+    for (const table of ["waiting", "ready", "lease"]) {
+      const rows = await transaction<{ id: string; namespace: string }[]>`
+        update escapement.${transaction(table)} r set awaited = true
+        from escapement.namespace n where r.id = any(${ids}::bigint[]) and n.id = r.namespace_id
+        returning r.id, n.name as namespace`;
+      for (const row of rows) live.set(row.id, row.namespace);
+    }
+    const rows = await transaction<{ id: string; namespace: string }[]>`
+      select r.id, n.name as namespace from escapement.ended r join escapement.namespace n on n.id = r.namespace_id
+      where r.id = any(${ids}::bigint[])`;
+    for (const row of rows) ended.set(row.id, row.namespace);
+  }
+  return items.map((item, at) => {
+    const own = [...new Set(item.after ?? [])];
+    for (const id of own) {
+      if ((live.get(id) ?? ended.get(id)) !== item.namespace) {
+        throw badInput(
+          fieldOf(options, at, "after"),
+          `there is no run "${id}" in namespace "${item.namespace}"`,
+        );
+      }
+    }
+    return own.filter((id) => live.has(id));
+  });
+}
+
+function refuseOtherRequest(
+  answer: Inserted,
+  request: KeyedRuns | undefined,
+  options: StartOptions,
+  at: number,
+): void {
+  if (answer.status !== "repeated" || !request?.key || answer.hash.equals(request.key.hash)) return;
+  const field = options.idempotencyKey ? "idempotencyKey" : fieldOf(options, at, "idempotencyKey");
+  throw conflict(`the key "${request.key.key}" was used for another request; choose a new one`, field);
+}
+
+/** Answers in the order of the items; repeated requests get the runs of the first one as they are now. */
+async function readRepeated(
+  sql: Sql,
+  answers: Inserted[],
+  items: StartItem[],
+  options: StartOptions,
+): Promise<StartedRun[]> {
+  const repeated = answers.flatMap((answer) => (answer.status === "repeated" ? answer.runIds : []));
+  const states = new Map<string, RunState>();
+  if (repeated.length > 0) {
+    const rows = await sql<{ id: string; state: RunState }[]>`
+      select id, state from escapement.run where id = any(${repeated}::bigint[])`;
+    for (const row of rows) states.set(row.id, row.state);
+  }
+  return answers.flatMap((answer, at) => {
+    if (answer.status === "started") return answer.runs;
+    if (answer.status === "stale")
+      throw new Rejection("UNAVAILABLE", "the jobs keep changing; retry in a moment");
+    return answer.runIds.map((id) => {
+      const state = states.get(id);
+      if (state === undefined) {
+        throw notFound(
+          `run ${id} any more, which the key of item ${at + 1} of ${items.length} started`,
+          options.field,
+        );
+      }
+      return { id, state };
+    });
+  });
+}
