@@ -21,6 +21,8 @@ const WAYS: Record<string, Workforce> = {
   worker: { with: "worker", batch: 100, pollers: 1 },
   polls: { with: "protocol", batch: 10, pollers: 10 },
 };
+/** With --quick only the first. */
+const waysOf = ({ quick }: Effort): [string, Workforce][] => Object.entries(WAYS).slice(0, quick ? 1 : 2);
 const WAY_TITLES: Record<string, string> = { worker: "TypeScript worker", polls: "ten plain polls" };
 const IDLE_PER_SECOND = 20;
 /** Starts per second at which a peer is measured where ours are at 1,000 (PERFORMANCE.md "Trust"), and how it works. */
@@ -97,7 +99,7 @@ export const latencies: Measure = {
 
   trials: ({ ours, peers, effort }) => [
     ...[IDLE_PER_SECOND, 1_000, 10_000].flatMap((perSecond) => [
-      ...Object.entries(WAYS).map(([way, force]) => ({
+      ...waysOf(effort).map(([way, force]) => ({
         who: `ours ${way}`,
         what: `latency ${perSecond}`,
         run: () => latency(ours, effort, perSecond, force),

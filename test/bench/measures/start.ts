@@ -1,7 +1,7 @@
 /** (a) One run per request, with 1, 10 and 50 clients that each wait for their answer. */
-import { fromPeers, type Goal, type Measure, type Row, type Trial } from "../measure.ts";
+import { type Effort, fromPeers, type Goal, type Measure, type Row, type Trial } from "../measure.ts";
 
-const CLIENTS = [1, 10, 50] as const;
+const clientsOf = ({ quick }: Effort): readonly number[] => (quick ? [1, 50] : [1, 10, 50]);
 const TRANSPORTS = { rest: "POST /v1/runs", graphql: "GraphQL" } as const;
 type Transport = keyof typeof TRANSPORTS;
 
@@ -26,13 +26,13 @@ export const start: Measure = {
   key: "start",
   title: "start one run per request",
 
-  trials: ({ ours, peers, effort: { window } }) =>
-    CLIENTS.flatMap((clients): Trial[] => [
+  trials: ({ ours, peers, effort }) =>
+    clientsOf(effort).flatMap((clients): Trial[] => [
       ...Object.keys(TRANSPORTS).map((transport) => ({
         who: `ours ${transport}`,
         what: what(clients),
         run: async () => {
-          const load = { transport, clients, ...window };
+          const load = { transport, clients, ...effort.window };
           const figures = await ours.costing(
             () => ours.readyRuns(),
             async () => ({ rate: await ours.producer.call<number>("startOne", load) }),
@@ -45,15 +45,15 @@ export const start: Measure = {
         who: peer.name,
         what: what(clients),
         run: async () => {
-          const rate = await peer.producer.call<number>("startOne", { clients, ...window });
+          const rate = await peer.producer.call<number>("startOne", { clients, ...effort.window });
           await peer.clean();
           return { rate };
         },
       })),
     ]),
 
-  rows: ({ peers }) =>
-    CLIENTS.flatMap((clients) =>
+  rows: ({ peers, effort }) =>
+    clientsOf(effort).flatMap((clients) =>
       (Object.keys(TRANSPORTS) as Transport[]).map((transport): Row => {
         const goals = GOALS[`${transport} ${clients}`];
         return {

@@ -103,7 +103,7 @@ async function peerDueAtOnce(peer: Peer, say: (line: string) => void): Promise<F
 
 /** Lateness of triggers that are due one after the other: 300 over about 14 s. */
 async function lone(ours: Ours, { quick }: Effort): Promise<Figures> {
-  const count = quick ? LONE_TRIGGERS / 5 : LONE_TRIGGERS;
+  const count = quick ? LONE_TRIGGERS / 10 : LONE_TRIGGERS;
   await plant(
     ours,
     { fixedRate: { every: "PT24H" } },
