@@ -10,5 +10,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // How long to wait for something that must happen; a busy machine is slow, not wrong.
+    expect: { poll: { timeout: 20_000, interval: 50 } },
   },
 });
