@@ -17,6 +17,7 @@ const durations = new Durations();
 let queue;
 let worker;
 let parts;
+let dueMs = 0;
 
 async function start(noting) {
   worker = new Worker(
@@ -26,7 +27,7 @@ async function start(noting) {
       progress.add();
       const { sentMs } = job.data;
       if (sentMs !== undefined) durations.since(sentMs);
-      else durations.since(nowMs() - (Date.now() - (job.timestamp + (job.delay ?? 0))));
+      else durations.since(nowMs() - (Date.now() - dueMs));
     },
     { ...parts.options, concurrency: CONCURRENCY, ...DONE },
     ...parts.backend,
@@ -100,7 +101,7 @@ answer({
     const everyMs = 20_000;
     // All of them have to be there before the first is due.
     await until(() => Date.now() % everyMs < everyMs / 2, everyMs);
-    const nextDueMs = Math.ceil(Date.now() / everyMs) * everyMs;
+    dueMs = Math.ceil(Date.now() / everyMs) * everyMs;
     let next = 0;
     const scheduler = async () => {
       while (next < count)
@@ -114,7 +115,7 @@ answer({
     progress.reset();
     durations.reset();
     await start(true);
-    return { nextDueMs };
+    return { nextDueMs: dueMs };
   },
   async unschedule() {
     await stop();
