@@ -10,7 +10,7 @@ import { startWorkerProcess, type WorkerProcess } from "./child.ts";
 import { type Config, readConfig } from "./config.ts";
 import { plantDemo } from "./demo.ts";
 import { type EmbeddedPostgres, startPostgres } from "./embedded/postgres.ts";
-import { endOnSignal } from "./shutdown.ts";
+import { endFor, reasonToEnd } from "./shutdown.ts";
 import { isAway } from "./store/connection.ts";
 import { migrate } from "./store/migrate.ts";
 
@@ -60,6 +60,7 @@ interface ServeOptions {
 
 async function serve({ everything }: ServeOptions): Promise<void> {
   const config = readConfig(process.env);
+  const reason = reasonToEnd(process.env.npm_lifecycle_event !== undefined);
   say(`${colors.bold("Escapement")} ${version}`);
   const { url: databaseUrl, embedded } = await prepareDatabase(config);
   const log = createLog(config);
@@ -96,9 +97,8 @@ async function serve({ everything }: ServeOptions): Promise<void> {
     worker?.kill();
     process.exit(1);
   });
-  await endOnSignal({
+  await endFor(reason, {
     say,
-    underNpm: process.env.npm_lifecycle_event !== undefined,
     kill: () => worker?.kill(),
     close: async () => {
       await worker?.stop();

@@ -10,22 +10,27 @@ export interface Ending {
   /** The last resort: ends child processes without asking. Synchronous. */
   kill: () => void;
   say: (line: string) => void;
-  /** Started by npm, which does not hand on SIGTERM: its end is ours. */
-  underNpm: boolean;
 }
 
-/** Waits for the reason to end, ends, and exits the process. */
-export async function endOnSignal(ending: Ending): Promise<never> {
+/**
+ * Listens for the reason to end from now on, so that a signal that comes while the program starts is kept and
+ * ends it cleanly once it has started. `underNpm`: npm does not hand on SIGTERM, so its end is ours.
+ */
+export function reasonToEnd(underNpm: boolean): Promise<string> {
   const parent = process.ppid;
-  const reason = await new Promise<string>((resolve) => {
+  return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
       process.once(signal, () => resolve(signal));
-    if (!ending.underNpm) return;
+    if (!underNpm) return;
     setInterval(() => {
       if (process.ppid !== parent) resolve("npm has ended");
     }, PARENT_LOOK_MS).unref();
   });
-  ending.say(`Stopping (${reason}); once more to stop at once`);
+}
+
+/** Waits for the reason to end, ends, and exits the process. */
+export async function endFor(reason: Promise<string>, ending: Ending): Promise<never> {
+  ending.say(`Stopping (${await reason}); once more to stop at once`);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       ending.kill();

@@ -25,8 +25,17 @@ export interface Program {
   ): Promise<{ status: number; body: Record<string, never> }>;
 }
 
-/** Starts `escapement <command>` and resolves when it says where it listens. Rejects with its output when it ends first. */
-export async function startProgram(command: "dev" | "server", env: Record<string, string>): Promise<Program> {
+const ADDRESS = /Dashboard.*?(http:\/\/[\d.:]+)/;
+
+/**
+ * Starts `escapement <command>` and resolves when it says where it listens, or has printed `until`.
+ * Rejects with its output when it ends first.
+ */
+export async function startProgram(
+  command: "dev" | "server",
+  env: Record<string, string>,
+  { until = ADDRESS }: { until?: RegExp } = {},
+): Promise<Program> {
   const child = launch([command], env);
   let printed = "";
   child.stdout?.on("data", (chunk) => (printed += chunk));
@@ -38,10 +47,10 @@ export async function startProgram(command: "dev" | "server", env: Record<string
       START_MS,
     );
     const look = () => {
-      const [, found] = /Dashboard.*?(http:\/\/[\d.:]+)/.exec(printed) ?? [];
-      if (found === undefined) return;
+      const found = until.exec(printed);
+      if (found === null) return;
       clearTimeout(timer);
-      resolve(found);
+      resolve(found[1] ?? "");
     };
     child.stdout?.on("data", look);
     void ended.then((code) => {

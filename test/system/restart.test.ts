@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,6 +78,16 @@ test("SIGTERM drains, exits 0 and leaves nothing behind", async () => {
   expect(await program.ended).toBe(0);
   // The compiler's service ends when its pipe does, a moment later.
   await expect.poll(() => below.filter(isAlive), { timeout: 3_000 }).toEqual([]);
+  program = null;
+}, 60_000);
+
+test("SIGTERM while it starts is kept, and ends it cleanly", async () => {
+  const dataDir = join(folder, "early");
+  program = await startProgram("dev", { ESCAPEMENT_DATA_DIR: dataDir }, { until: /Escapement/ });
+  program.signal("SIGTERM");
+  expect(await program.ended).toBe(0);
+  expect(program.output()).toContain("Stopping (SIGTERM)");
+  expect(existsSync(join(dataDir, "postgres", "postmaster.pid"))).toBe(false);
   program = null;
 }, 60_000);
 

@@ -51,6 +51,17 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
   const recent = useRef<{ atMs: number; run: RunRow }[]>([]);
   const buffer = useRef(new Map<string, RunRow>());
   const held = useRef(false);
+  /** Events had no room: what is shown next is read, not merged. */
+  const stale = useRef(false);
+
+  const reload = useCallback(() => {
+    stale.current = false;
+    page.reload();
+  }, [page.reload]);
+  const show = useCallback(() => {
+    if (stale.current) reload();
+    else setList((before) => (before.fresh.length === 0 ? before : showFresh(before, options)));
+  }, [reload, options]);
 
   const nodes = page.fetching ? undefined : page.data?.runs.nodes;
   useEffect(() => {
@@ -62,13 +73,11 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
 
   const flush = useThrottled(() => {
     const events = [...buffer.current.values()];
-    const overflowed = events.length >= BUFFER_LIMIT;
     buffer.current.clear();
-    if (overflowed) return page.reload();
-    setList((before) => {
-      const merged = mergeEvents(before, events, options);
-      return held.current || window.scrollY > TOP_PX ? merged : showFresh(merged, options);
-    });
+    stale.current ||= events.length >= BUFFER_LIMIT;
+    if (held.current || window.scrollY > TOP_PX) setList((before) => mergeEvents(before, events, options));
+    else if (stale.current) reload();
+    else setList((before) => showFresh(mergeEvents(before, events, options), options));
   }, FLUSH_MS);
 
   useEvents(RunEvents, { namespace, job }, ({ runChanged: run }) => {
@@ -93,17 +102,17 @@ export function useRunList(namespace: string, search: RunSearch, first: number):
     rows: list.rows,
     arrived: list.arrived,
     fresh: list.fresh.length + list.missed,
-    showFresh: useCallback(() => setList((before) => showFresh(before, options)), [options]),
+    showFresh: show,
     setHeld: useCallback(
       (next: boolean) => {
         held.current = next;
-        if (!next) setList((before) => (before.fresh.length === 0 ? before : showFresh(before, options)));
+        if (!next) show();
       },
-      [options],
+      [show],
     ),
     fetching: page.fetching,
     error: page.error,
-    reload: page.reload,
+    reload,
     hasOlder: list.trimmed || nextCursor(info) !== undefined,
     olderCursor,
   };
