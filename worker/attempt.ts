@@ -44,7 +44,7 @@ export interface Context {
   startRuns(runs: StartRun[], options?: Pick<ChildRunsRequest, "join" | "now">): Promise<ChildRunsAnswer>;
 }
 
-/** Works on a run; what it returns becomes the run's output, what it throws fails the attempt. */
+/** Works on a run; what it returns, JSON or bytes, becomes the run's output, what it throws fails the attempt. */
 export type Handler<Input = unknown> = {
   // Declared as a method, so that a handler of a narrower input fits into a map of handlers.
   handle(input: Input, context: Context): unknown;
@@ -132,7 +132,7 @@ export class Attempt {
     try {
       const output = await handler(this.#input(), this.#context());
       if (signal.reason instanceof TimedOut) throw signal.reason;
-      return { lease, outcome: "succeeded", ...jsonOutput(output) };
+      return { lease, outcome: "succeeded", ...wireOutput(output) };
     } catch (error) {
       if (signal.reason instanceof WorkerStopping) return { lease, outcome: "released" };
       // However the handler puts it, an aborted attempt ended for the reason that it was aborted for.
@@ -217,7 +217,8 @@ export class Attempt {
 }
 
 /** Made into text here, so that an output which is not JSON fails its own run and nobody else's. */
-function jsonOutput(output: unknown): { output?: unknown } {
+function wireOutput(output: unknown): Pick<SettleItem, "output" | "outputBase64"> {
+  if (output instanceof Uint8Array) return { outputBase64: Buffer.from(output).toString("base64") };
   try {
     const text = JSON.stringify(output);
     return text === undefined ? {} : { output: JSON.parse(text) };

@@ -74,7 +74,10 @@ export const HeartbeatAnswer = Type.Object({ leaseSeconds: Seconds, cancel: Type
 export type HeartbeatAnswer = Static<typeof HeartbeatAnswer>;
 
 /** Body of `POST /v1/leases/{id}/complete`. */
-export const CompleteRequest = Type.Object({ output: Type.Optional(Json) }, closed);
+export const CompleteRequest = Type.Object(
+  { output: Type.Optional(Json), outputBase64: Type.Optional(Type.String()) },
+  closed,
+);
 export type CompleteRequest = Static<typeof CompleteRequest>;
 
 export const RunFailure = Type.Object(
@@ -155,6 +158,7 @@ export const SettleItem = Type.Object(
     lease: LeaseId,
     outcome: Type.Enum(["succeeded", "failed", "released"]),
     output: Type.Optional(Json),
+    outputBase64: Type.Optional(Type.String()),
     error: Type.Optional(RunFailure),
     retry: Type.Optional(Type.Boolean()),
     retryAfterSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 31_536_000 })),
@@ -220,6 +224,7 @@ export const RunAnswer = Type.Object({
   id: RunId,
   state: RunState,
   output: Type.Optional(Json),
+  outputBase64: Type.Optional(Type.String()),
   error: Type.Optional(RunFailure),
 });
 export type RunAnswer = Static<typeof RunAnswer>;

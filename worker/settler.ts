@@ -143,5 +143,7 @@ export class Settler {
 }
 
 function lengthOf(item: SettleItem): number {
-  return item.output === undefined && item.error === undefined ? 100 : JSON.stringify(item).length;
+  const { output, outputBase64, error } = item;
+  const short = output === undefined && outputBase64 === undefined && error === undefined;
+  return short ? 100 : JSON.stringify(item).length;
 }

@@ -81,6 +81,8 @@ export interface SettleItem {
   outcome: "succeeded" | "failed" | "released";
   /** JSON text. */
   output?: string | null | undefined;
+  /** Instead of `output`; within LIMITS.outputBytes. */
+  outputBytes?: Buffer | undefined;
   error?: Failure | undefined;
   retry?: boolean | undefined;
   retryAfterMs?: number | undefined;

@@ -7,7 +7,15 @@ import type { AttemptOutcome } from "../core/attempt.ts";
 import type { RunState } from "../core/run.ts";
 import type { Change } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
-import { booleans, counted, type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
+import {
+  booleans,
+  byteas,
+  counted,
+  type EngineContext,
+  type MovedRun,
+  runChange,
+  unblocked,
+} from "./context.ts";
 import { releaseDependents } from "./release.ts";
 
 /** A decided departure, with what the decision relied on. */
@@ -22,6 +30,8 @@ export interface Departure {
   outcome: Exclude<AttemptOutcome, "RUNNING">;
   /** JSON text. */
   output?: string | null;
+  /** Instead of `output`. */
+  outputBytes?: Buffer | undefined;
   /** JSON text of {message, type?, stack?}. */
   error?: string | null;
   /** To WAITING: the pause before the retry. */
@@ -97,6 +107,7 @@ export async function leave(
         ready_at, secret, executor_id, started_at, now.at, to_state, outcome, output, error, progress
       from gone g, now where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
     ),
+    ${withOutputBytes(sql, departures)}
     retried as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, wake_at, wake_kind)
@@ -163,6 +174,22 @@ export async function leave(
     from gone g`;
   await announce(context, departed);
   return departed;
+}
+
+/** Outputs in bytes have a table of their own, and a batch without any does not hear of it. */
+function withOutputBytes(sql: Sql, departures: Departure[]): ReturnType<Sql> {
+  const binary = departures.filter(({ outputBytes }) => outputBytes !== undefined);
+  if (binary.length === 0) return sql``;
+  return sql`
+    output_in_bytes as (
+      insert into escapement.output_bytes (run_id, bytes)
+      select g.id, b.bytes from gone g
+      join unnest(
+        ${binary.map(({ runId }) => runId)}::bigint[],
+        ${byteas(binary.map(({ outputBytes }) => outputBytes ?? null))}::text[]::bytea[]
+      ) as b(run_id, bytes) on b.run_id = g.id
+      where g.to_state = 'SUCCEEDED'
+    ),`;
 }
 
 async function announce(context: EngineContext, departed: Departed[]): Promise<void> {

@@ -170,6 +170,7 @@ async function decide(
         to: settlement.to,
         outcome: outcomeOf(settlement),
         output: settlement.to === "SUCCEEDED" ? (report.output ?? null) : null,
+        outputBytes: settlement.to === "SUCCEEDED" ? report.outputBytes : undefined,
         error: errorOf(settlement, report, cancelReason),
         ...(settlement.event === "retry" ? { delayMs: settlement.delayMs } : {}),
       },

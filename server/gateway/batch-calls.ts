@@ -15,20 +15,20 @@ import { asRejection } from "../store/connection.ts";
 import { type Caller, callerOf } from "./access.ts";
 import { checkClaim, takeLeases } from "./claim.ts";
 import { describe } from "./describe.ts";
-import { milliseconds, outputText } from "./lease-calls.ts";
+import { milliseconds, outputOf } from "./lease-calls.ts";
 import { leasesText } from "./lease-text.ts";
 import type { GatewayParts, Routes } from "./parts.ts";
 import { listenerOf, sendJsonText } from "./replies.ts";
 
 /** What belongs to one outcome only. */
 const MEMBERS = {
-  succeeded: ["output"],
+  succeeded: ["output", "outputBase64"],
   failed: ["error", "retry", "retryAfterSeconds"],
   released: [],
 } as const satisfies Record<WireItem["outcome"], readonly (keyof WireItem)[]>;
 
 function settleItem(item: WireItem, at: number): SettleItem {
-  const { lease, outcome, output, error, retry, retryAfterSeconds } = item;
+  const { lease, outcome, error, retry, retryAfterSeconds } = item;
   const field = `results[${at}]`;
   for (const [of, members] of Object.entries(MEMBERS)) {
     const foreign = of === outcome ? undefined : members.find((member) => item[member] !== undefined);
@@ -41,7 +41,7 @@ function settleItem(item: WireItem, at: number): SettleItem {
   return {
     leaseId: lease,
     outcome,
-    output: outputText(output, `${field}.output`),
+    ...outputOf(item, `${field}.`),
     error,
     retry,
     retryAfterMs: milliseconds(retryAfterSeconds),

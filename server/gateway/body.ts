@@ -47,3 +47,18 @@ export function jsonText(value: unknown, field: string, maxBytes: number): strin
   }
   return text;
 }
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The bytes that Base64 text stands for. @throws BAD_INPUT, TooLarge when they exceed `maxBytes` */
+export function bytesOf(text: string, field: string, maxBytes: number): Buffer {
+  if (!BASE64.test(text)) throw badInput(field, "must be Base64 with padding (RFC 4648, section 4)");
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length > maxBytes) {
+    throw new TooLarge(
+      `has ${bytes.length} bytes; at most ${maxBytes} are allowed: put more into a file`,
+      field,
+    );
+  }
+  return bytes;
+}

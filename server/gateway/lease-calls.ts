@@ -15,7 +15,7 @@ import { parseLeaseId } from "../engine/context.ts";
 import { LeaseLost, type SettleItem } from "../engine/engine.ts";
 import { readLease } from "../store/work.ts";
 import { type Caller, callerOf, reaches } from "./access.ts";
-import { jsonText } from "./body.ts";
+import { bytesOf, jsonText } from "./body.ts";
 import { describe, LeasePath } from "./describe.ts";
 import type { GatewayParts, Routes } from "./parts.ts";
 import { startItem } from "./start-run.ts";
@@ -78,7 +78,7 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
       settle(callerOf(request), {
         leaseId: request.params.id,
         outcome: "succeeded",
-        output: outputText(request.body.output, "output"),
+        ...outputOf(request.body, ""),
       }),
   );
 
@@ -140,9 +140,19 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
 export const milliseconds = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : Math.round(seconds * 1000);
 
-/** Absent is not the same as null: a run without an output has none. */
-export function outputText(output: unknown, field: string): string | undefined {
-  return output === undefined ? undefined : jsonText(output, field, LIMITS.outputBytes);
+/** Absent is not the same as null: a run without an output has none. @throws BAD_INPUT, TooLarge */
+export function outputOf(
+  { output, outputBase64 }: CompleteRequest,
+  place: string,
+): Pick<SettleItem, "output" | "outputBytes"> {
+  if (outputBase64 === undefined) {
+    return {
+      output: output === undefined ? undefined : jsonText(output, `${place}output`, LIMITS.outputBytes),
+    };
+  }
+  const field = `${place}outputBase64`;
+  if (output !== undefined) throw badInput(field, "give either output or outputBase64, not both");
+  return { outputBytes: bytesOf(outputBase64, field, LIMITS.outputBytes) };
 }
 
 /** What a lease's id says, if the lease is held and the caller reaches it. @throws NOT_FOUND, LeaseLost */

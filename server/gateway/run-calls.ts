@@ -79,9 +79,10 @@ export async function requireRun({ endings }: GatewayParts, caller: Caller, id: 
 }
 
 /** Output and error are JSON text already. */
-function runText({ id, state, output, error }: RunResult): string {
+function runText({ id, state, output, outputBytes, error }: RunResult): string {
   const members = [`"id":"${id}"`, `"state":"${state}"`];
   if (output !== null) members.push(`"output":${output}`);
+  if (outputBytes !== null) members.push(`"outputBase64":"${outputBytes.toString("base64")}"`);
   if (error !== null) members.push(`"error":${error}`);
   return `{${members.join(",")}}`;
 }

@@ -4,10 +4,7 @@ import { LIMITS } from "../config.ts";
 import { checkName } from "../core/name.ts";
 import { badInput } from "../core/rejection.ts";
 import type { StartItem } from "../engine/engine.ts";
-import { TooLarge } from "../store/output-files.ts";
-import { jsonText } from "./body.ts";
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+import { bytesOf, jsonText } from "./body.ts";
 
 /** `field` is where the run stands in the request. @throws BAD_INPUT, TooLarge */
 export function startItem(run: StartRun, namespace: string, field: string): StartItem {
@@ -20,7 +17,8 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
   }
   const item: StartItem = { namespace, job: checkName(job, `${field}.job`) };
   if (input !== undefined) item.input = jsonText(input, `${field}.input`, LIMITS.inputBytes);
-  if (inputBase64 !== undefined) item.inputBytes = bytesOf(inputBase64, `${field}.inputBase64`);
+  if (inputBase64 !== undefined)
+    item.inputBytes = bytesOf(inputBase64, `${field}.inputBase64`, LIMITS.inputBytes);
   if (run.priority !== undefined) item.priority = run.priority;
   if (runAt !== undefined) item.runAt = instantOf(runAt, `${field}.runAt`);
   if (delaySeconds !== undefined) item.delayMs = Math.round(delaySeconds * 1000);
@@ -29,18 +27,6 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
     item.idempotencyKey = checkKey(run.idempotencyKey, `${field}.idempotencyKey`);
   if (run.after !== undefined) item.after = run.after;
   return item;
-}
-
-function bytesOf(text: string, field: string): Buffer {
-  if (!BASE64.test(text)) throw badInput(field, "must be Base64 with padding (RFC 4648, section 4)");
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length > LIMITS.inputBytes) {
-    throw new TooLarge(
-      `has ${bytes.length} bytes; at most ${LIMITS.inputBytes} are allowed: put more into a file`,
-      field,
-    );
-  }
-  return bytes;
 }
 
 function instantOf(text: string, field: string): number {

@@ -12,6 +12,7 @@ import {
   type Run,
   readAttempts,
   readDependencies,
+  readOutputBytes,
   readOutputs,
   readPayloads,
   readRuns,
@@ -28,6 +29,7 @@ export interface Loaders {
   run: Load<string, Run>;
   /** Outputs that did not come with their run. */
   output: Load<string, string>;
+  outputBytes: Load<string, Buffer>;
   payload: Load<string, Payload>;
   attempts: Load<string, Attempt[]>;
   dependencies: Load<string, string[]>;
@@ -63,6 +65,7 @@ export function createLoaders(sql: Sql): Loaders {
     trigger: byId(readTriggers, sql),
     run: byId(readRuns, sql),
     output: batched((ids) => readOutputs(sql, ids)),
+    outputBytes: batched((ids) => readOutputBytes(sql, ids)),
     payload: batched((ids) => readPayloads(sql, ids)),
     attempts: batched((ids) => readAttempts(sql, ids)),
     dependencies: batched((ids) => readDependencies(sql, ids)),

@@ -101,6 +101,13 @@ builder.node(RunType, {
       nullable: true,
       resolve: ({ id, longOutput, output }, _args, { load }) => (longOutput ? load.output(id) : output),
     }),
+    outputBytes: t.field({
+      type: "Base64",
+      nullable: true,
+      description: "The output of a run that gave bytes instead of JSON.",
+      resolve: ({ id, state, output, longOutput }, _args, { load }) =>
+        state === "SUCCEEDED" && output === null && !longOutput ? load.outputBytes(id) : null,
+    }),
     error: t.field({ type: RunError, nullable: true, resolve: failureOf }),
     progress: t.exposeFloat("progress", { nullable: true, description: "From 0 to 1." }),
     message: t.exposeString("message", {

@@ -86,6 +86,13 @@ export async function readOutputs(sql: Sql, runIds: string[]): Promise<Map<strin
   return new Map(rows.map(({ id, output }) => [id, output]));
 }
 
+/** Outputs in bytes, of those that have one. */
+export async function readOutputBytes(sql: Sql, runIds: string[]): Promise<Map<string, Buffer>> {
+  const rows = await sql<{ id: string; bytes: Buffer }[]>`
+    select run_id as id, bytes from escapement.output_bytes where run_id = any(${runIds}::bigint[])`;
+  return new Map(rows.map(({ id, bytes }) => [id, bytes]));
+}
+
 /** Inputs that do not travel with their run. */
 export interface Payload {
   /** JSON text. */

@@ -31,6 +31,8 @@ const instant = () => timestamp({ withTimezone: true, precision: 3 });
 export const namespace = escapement.table("namespace", {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),
   name: text().notNull().unique("namespace_name_taken"),
+  /** core/retention's Retention: of jobs that say nothing themselves. */
+  retention: jsonb(),
   createdAt: instant().notNull().default(sql`escapement.clock()`),
 });
 
@@ -58,6 +60,8 @@ export const job = escapement.table(
     name: text().notNull(),
     description: text(),
     tags: text().array().notNull().default(sql`'{}'`),
+    /** core/retention's Retention; null: the namespace's. */
+    retention: jsonb(),
     /** The current row of job_version; null only inside the statement that creates both. */
     versionId: integer(),
     version: integer().notNull().default(1),
@@ -308,6 +312,19 @@ export const payload = escapement.table(
   "payload",
   { runId: runId().primaryKey(), json: text(), bytes: bytea() },
   () => [check("payload_one", sql`num_nonnulls(json, bytes) = 1`)],
+);
+
+/** Outputs that are bytes and not JSON. Partitioned like `ended`. */
+export const outputBytes = escapement.table("output_bytes", {
+  runId: runId().primaryKey(),
+  bytes: bytea().notNull(),
+});
+
+/** Runs that left logs or files in the output store. Partitioned like `ended`. */
+export const output = escapement.table(
+  "output",
+  { runId: runId().primaryKey(), jobId: integer().notNull() },
+  (t) => [index("output_job").on(t.jobId, t.runId)],
 );
 
 /** Children a running lease asked for, kept until it completes. `input` and the rest as in a run. */

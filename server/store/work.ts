@@ -54,6 +54,8 @@ export interface RunResult extends RunScope {
   state: RunState;
   /** JSON text. */
   output: string | null;
+  /** Instead of `output`. */
+  outputBytes: Buffer | null;
   /** JSON text of {message, type?, stack?}. */
   error: string | null;
 }
@@ -61,10 +63,12 @@ export interface RunResult extends RunScope {
 /** Those of `runIds` that exist, in no order. */
 export async function readResults(sql: Sql, runIds: string[]): Promise<RunResult[]> {
   return await sql<RunResult[]>`
-    select r.id, r.namespace_id as "namespaceId", q."group", r.state, r.output, r.error
+    select r.id, r.namespace_id as "namespaceId", q."group", r.state, r.output, r.error,
+      b.bytes as "outputBytes"
     from unnest(${runIds}::bigint[]) as w(id)
     cross join lateral (
       select id, namespace_id, queue_id, state, output, error from escapement.run where run.id = w.id
     ) as r
-    join escapement.queue q on q.id = r.queue_id`;
+    join escapement.queue q on q.id = r.queue_id
+    left join escapement.output_bytes b on b.run_id = r.id`;
 }

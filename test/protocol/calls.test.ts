@@ -95,6 +95,49 @@ test("complete ends the run with its output, which producers read", async () => 
   });
 });
 
+test("an output may be bytes, which go and come as Base64, one by one and in batches", async () => {
+  const read = async (run: string) => [
+    (await api.call("GET", `/v1/runs/${run}`)).json(),
+    (
+      await server.graphql<{ run: object }>("query ($id: ID!) { run(id: $id) { output outputBytes } }", {
+        id: run,
+      })
+    ).run,
+  ];
+  const bytes = Buffer.from([0, 255, 34, 92, 10]).toString("base64");
+  const [one, two, none] = [await api.lease("hello"), await api.lease("hello"), await api.lease("hello")];
+  for (let time = 0; time < 2; time++) {
+    const answer = await api.call("POST", `/v1/leases/${one.id}/complete`, { outputBase64: bytes });
+    expect([answer.status, answer.json()]).toEqual([200, { state: "SUCCEEDED" }]);
+  }
+  await api.call("POST", "/v1/settle", {
+    results: [
+      { lease: none.id, outcome: "succeeded", output: "text" },
+      { lease: two.id, outcome: "succeeded", outputBase64: "" },
+    ],
+  });
+  expect(await read(one.run)).toEqual([
+    { id: one.run, state: "SUCCEEDED", outputBase64: bytes },
+    { output: null, outputBytes: bytes },
+  ]);
+  expect(await read(two.run)).toEqual([
+    { id: two.run, state: "SUCCEEDED", outputBase64: "" },
+    { output: null, outputBytes: "" },
+  ]);
+  expect(await read(none.run)).toEqual([
+    { id: none.run, state: "SUCCEEDED", output: "text" },
+    { output: "text", outputBytes: null },
+  ]);
+});
+
+test("a run that was cancelled keeps no output, in bytes neither", async () => {
+  const lease = await api.lease("hello");
+  await server.graphql("mutation ($id: ID!) { cancelRun(id: $id) { id } }", { id: lease.run });
+  const answer = await api.call("POST", `/v1/leases/${lease.id}/complete`, { outputBase64: "AAAA" });
+  expect(answer.json()).toEqual({ state: "CANCELLED" });
+  expect((await api.call("GET", `/v1/runs/${lease.run}`)).json()).not.toHaveProperty("outputBase64");
+});
+
 test("complete without a body is enough, and leaves no output; null is one", async () => {
   const bare = await api.lease("hello");
   expect((await api.call("POST", `/v1/leases/${bare.id}/complete`)).json()).toEqual({ state: "SUCCEEDED" });

@@ -44,6 +44,14 @@ describe("a worker", () => {
     expect(await endOf(server, id)).toMatchObject({ output: { isBytes: true, hex: "raw" } });
   });
 
+  test("gives bytes back as bytes", async () => {
+    const type = await createJob(server, unique("bytes"));
+    await startWorker(server, { [type]: () => new Uint8Array([0, 255]) });
+    const ended = await endOf(server, await startRun(server, type, null));
+    expect(ended).toMatchObject({ state: "SUCCEEDED", outputBase64: "AP8=" });
+    expect(ended).not.toHaveProperty("output");
+  });
+
   test("works on no more runs than it was told to, and on as many", async () => {
     const type = await createJob(server, unique("crowd"));
     let atWork = 0;
