@@ -92,8 +92,9 @@ async function stage(
   const count = request.runs.length;
   const rows = await sql<{ id: string; n: number }[]>`
     with now as materialized (select escapement.clock() as at),
-    held as materialized (
-      select id from escapement.lease where id = ${lease.runId} and secret = ${lease.secret} for key share
+    held as (
+      update escapement.lease set has_staged = true where id = ${lease.runId} and secret = ${lease.secret}
+      returning id
     ),
     child as materialized (
       select escapement.next_run_id() as id, i.*,

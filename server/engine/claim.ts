@@ -19,7 +19,8 @@ interface LeaseRow {
   queueId: number;
   input: string | null;
   payload: number;
-  scheduledAt: Date;
+  /** Epoch milliseconds. */
+  scheduledAt: number;
   parentId: string | null;
   fence: number;
   failures: number;
@@ -62,7 +63,7 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
   if (asked.length === 0) return [];
   return await sql<LeaseRow[]>`
     select a.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
-      l.scheduled_at as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
+      date_part('epoch', l.scheduled_at) * 1000 as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
       false as "isNew"
     from unnest(${asked.map((a) => a.at)}::int[], ${asked.map((a) => a.executorId)}::int[],
       ${asked.map((a) => a.requestId)}::text[]) as a(poll, executor_id, request_id)
@@ -136,7 +137,7 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
       from lent
     )
     select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
-      scheduled_at as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
+      date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
       true as "isNew"
     from lent order by rank`;
   for (const row of rows) row.poll = polls[row.poll - 1]?.at ?? 0;
@@ -162,13 +163,14 @@ async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
       runId: row.id,
       namespaceId: version.namespaceId,
       queueId: row.queueId,
+      versionId: row.versionId,
       attempt: row.fence - row.released,
       job: version.job,
       type: version.type,
       group: version.group,
       input: row.payload > 0 ? (payload?.json ?? null) : (row.input ?? version.input),
       inputBytes: payload?.bytes ?? null,
-      scheduledAt: row.scheduledAt.getTime(),
+      scheduledAt: Math.round(row.scheduledAt),
       leaseSeconds: RHYTHM.leaseMs / 1000,
       timeoutSeconds: version.timeoutMs === null ? null : version.timeoutMs / 1000,
       attempts: { made: row.fence - row.released - 1, max: attemptsMax(version.retry) },

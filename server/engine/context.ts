@@ -38,8 +38,12 @@ export function parseLeaseId(leaseId: string): { runId: string; secret: string }
 
 /** Lists in a list cannot be unnested, so tags travel as PostgreSQL's array text. */
 export function arrayText(values: string[] | null | undefined): string | null {
-  if (!values || values.length === 0) return null;
-  return `{${values.map((value) => `"${value.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+  return values && values.length > 0 ? textArray(values) : null;
+}
+
+/** A list of texts as PostgreSQL's array text: the driver's own way costs several times as much per element. */
+export function textArray(values: (string | null)[]): string {
+  return `{${values.map((value) => (value === null ? "NULL" : `"${value.replace(/["\\]/g, "\\$&")}"`)).join()}}`;
 }
 
 /**

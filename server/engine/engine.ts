@@ -54,6 +54,8 @@ export interface ClaimedLease {
   runId: string;
   namespaceId: number;
   queueId: number;
+  /** The version of the job; `job`, `type` and `group` follow from it. */
+  versionId: number;
   /** Number of this attempt, from 1; a release does not count. */
   attempt: number;
   job: string;

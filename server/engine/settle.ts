@@ -1,6 +1,7 @@
 /**
- * running → ended | waiting | ready: what a worker reports about the leases it holds. Successes are decided without
- * a look at the row; a failure first reads what its retry depends on, which cannot change while the lease lives.
+ * running → ended | waiting | ready: what a worker reports about the leases it holds. Plain successes are written
+ * without a look at the row (`succeed`); the rest first reads what its decision depends on, which cannot change while
+ * the lease lives, but for a request to cancel.
  * A report on a lease that is over gets the answer it got the first time, or "lost".
  */
 import { LIMITS } from "../config.ts";
@@ -12,6 +13,7 @@ import { type EngineContext, parseLeaseId } from "./context.ts";
 import type { SettleItem, SettleResult } from "./engine.ts";
 import { createLane } from "./lane.ts";
 import { type Departure, leave } from "./leave.ts";
+import { succeed } from "./succeed.ts";
 
 interface Report extends SettleItem {
   runId: string;
@@ -29,8 +31,9 @@ interface Facts {
   cancelRequested: boolean;
 }
 
-/** The optimistic guess about a success or a release: nobody asked to cancel. */
+/** The optimistic guess about a release: nobody asked to cancel. */
 const UNSEEN = { failures: 0, elapsedMs: 0, cancelRequested: false, cancelReason: null };
+const SUCCEEDED: SettleResult = { status: "ok", state: "SUCCEEDED" };
 /** A settle races with at most one cancel request and one expiry; each look decides anew. */
 const LOOKS = 3;
 
@@ -80,12 +83,21 @@ async function settle(context: EngineContext, reports: Report[]): Promise<Settle
   // The same lease twice in one batch: the second report is a repetition and waits for the first one's answer.
   const first = new Map<string, number>();
   for (const [at, report] of reports.entries()) if (!first.has(report.leaseId)) first.set(report.leaseId, at);
-  let open = [...first.values()];
+  const successes = [...first.values()].filter(
+    (at) => reports[at]?.outcome === "succeeded" && reports[at]?.outputBytes === undefined,
+  );
+  for (const n of await succeed(
+    context,
+    successes.map((at) => reports[at] as Report),
+  )) {
+    results[successes[n] as number] = SUCCEEDED;
+  }
+  let open = [...first.values()].filter((at) => results[at] === undefined);
   let known = new Map<string, Facts>();
   for (let look = 0; look < LOOKS && open.length > 0; look++) {
     const unread = open
       .map((at) => reports[at] as Report)
-      .filter((report) => (look > 0 || report.outcome === "failed") && !known.has(report.leaseId));
+      .filter((report) => (look > 0 || report.outcome !== "released") && !known.has(report.leaseId));
     if (unread.length > 0) known = await readFacts(context, unread);
     const decided = await decide(
       context,
@@ -148,7 +160,7 @@ async function decide(
   const decided: { report: Report; departure: Departure }[] = [];
   for (const report of reports) {
     const facts = known.get(report.leaseId);
-    if (!facts && (mustKnow || report.outcome === "failed")) continue;
+    if (!facts && (mustKnow || report.outcome !== "released")) continue;
     const { failures, elapsedMs, cancelRequested, cancelReason } = facts ?? UNSEEN;
     const policy: RetryPolicy = (facts && versions.get(facts.versionId)?.retry) ?? { kind: "off" };
     const settlement = decideSettlement({

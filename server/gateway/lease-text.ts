@@ -4,24 +4,34 @@
  */
 import type { ClaimedLease } from "../engine/engine.ts";
 
+/** What all leases of one version of a job have in common, by the version's id. */
+const commonTexts = new Map<number, string>();
+const COMMON_TEXTS = 10_000;
+
+function commonText({ versionId, job, type, group }: ClaimedLease): string {
+  const known = commonTexts.get(versionId);
+  if (known !== undefined) return known;
+  const text = JSON.stringify({ job, type, group }).slice(1, -1);
+  if (commonTexts.size >= COMMON_TEXTS) commonTexts.clear();
+  commonTexts.set(versionId, text);
+  return text;
+}
+
+/** Put together by hand: of a worker's share of the server's time, writing leases was the largest part. */
 function leaseText(lease: ClaimedLease): string {
-  const members = JSON.stringify({
-    id: lease.leaseId,
-    run: lease.runId,
-    attempt: lease.attempt,
-    job: lease.job,
-    type: lease.type,
-    group: lease.group,
-    scheduledAt: new Date(lease.scheduledAt).toISOString(),
-    leaseSeconds: lease.leaseSeconds,
-    timeoutSeconds: lease.timeoutSeconds,
-    attempts: lease.attempts,
-    ...(lease.parentId === null ? {} : { parent: lease.parentId }),
-    fence: lease.fence,
-  });
-  const open = members.slice(0, -1);
-  if (lease.inputBytes !== null) return `${open},"inputBase64":"${lease.inputBytes.toString("base64")}"}`;
-  return lease.input === null ? members : `${open},"input":${lease.input}}`;
+  const { leaseId, runId, attempt, attempts, parentId, fence, input, inputBytes } = lease;
+  const parent = parentId === null ? "" : `,"parent":"${parentId}"`;
+  const given =
+    inputBytes !== null
+      ? `,"inputBase64":"${inputBytes.toString("base64")}"`
+      : input === null
+        ? ""
+        : `,"input":${input}`;
+  return (
+    `{"id":"${leaseId}","run":"${runId}","attempt":${attempt},${commonText(lease)},` +
+    `"scheduledAt":"${new Date(lease.scheduledAt).toISOString()}","leaseSeconds":${lease.leaseSeconds},"timeoutSeconds":${lease.timeoutSeconds},` +
+    `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent},"fence":${fence}${given}}`
+  );
 }
 
 /** A JSON array. */

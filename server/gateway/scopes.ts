@@ -6,7 +6,10 @@ import type { Sql } from "../store/connection.ts";
 import { type RunScope, readScopes } from "../store/work.ts";
 import { type Caller, reaches, reachesAll } from "./access.ts";
 
-/** Runs remembered from their claim on; a run's namespace never changes, and its group only with a new claim. */
+/**
+ * Runs remembered from their claim on; a run's namespace never changes, and its group only with a new claim. They are
+ * forgotten by half of these at once: to take the oldest out of a map one by one gets slower with each that is gone.
+ */
 const REMEMBERED = 50_000;
 
 export interface Scopes {
@@ -19,17 +22,26 @@ export interface Scopes {
 }
 
 export function createScopes(sql: Sql): Scopes {
-  const known = new Map<string, RunScope>();
+  let recent = new Map<string, RunScope>();
+  let older = new Map<string, RunScope>();
+  const scopeOf = (runId: string): RunScope | undefined => recent.get(runId) ?? older.get(runId);
 
   const note = (runId: string, scope: RunScope): void => {
-    known.delete(runId);
-    known.set(runId, scope);
-    if (known.size > REMEMBERED) known.delete(known.keys().next().value as string);
+    recent.set(runId, scope);
+    if (recent.size < REMEMBERED / 2) return;
+    older = recent;
+    recent = new Map();
   };
 
   const scopes: Scopes = {
     remember(leases) {
-      for (const { runId, namespaceId, group } of leases) note(runId, { namespaceId, group });
+      /** Leases of one queue share their scope. */
+      const shared = new Map<number, RunScope>();
+      for (const { runId, queueId, namespaceId, group } of leases) {
+        const scope = shared.get(queueId) ?? { namespaceId, group };
+        shared.set(queueId, scope);
+        note(runId, scope);
+      }
     },
 
     async foreign(caller, leaseIds) {
@@ -40,10 +52,10 @@ export function createScopes(sql: Sql): Scopes {
         const lease = parseLeaseId(leaseId);
         if (lease) runIds.set(leaseId, lease.runId);
       }
-      const missing = [...new Set(runIds.values())].filter((runId) => !known.has(runId));
+      const missing = [...new Set(runIds.values())].filter((runId) => scopeOf(runId) === undefined);
       if (missing.length > 0) for (const [runId, scope] of await readScopes(sql, missing)) note(runId, scope);
       for (const [leaseId, runId] of runIds) {
-        const scope = known.get(runId);
+        const scope = scopeOf(runId);
         if (scope && !reaches(caller, scope)) found.add(leaseId);
       }
       return found;

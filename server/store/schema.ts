@@ -241,10 +241,11 @@ export const lease = escapement.table(
     cancelAt: instant(),
     cancelReason: text(),
     requestId: text(),
+    /** Children are staged: the run's success has to bring them to life. */
+    hasStaged: boolean().notNull().default(false),
   },
   (t) => [
-    index("lease_executor").on(t.executorId),
-    index("lease_request").on(t.executorId, t.requestId).where(sql`request_id is not null`),
+    index("lease_executor").on(t.executorId, t.requestId),
     check("lease_fence_positive", sql`fence >= 1`),
     check("lease_progress", sql`progress between 0 and 1`),
     check("lease_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),

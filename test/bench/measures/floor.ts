@@ -9,7 +9,7 @@ import { closedLoop, type Window } from "../load.ts";
 const BATCH = 100;
 const CONNECTIONS = 4;
 /** Runs put in at once; far more than a trial drains. */
-const STOCK = 300_000;
+const STOCK = 600_000;
 
 const CLAIM = `
   with taken as (
