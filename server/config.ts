@@ -50,6 +50,10 @@ export const LIMITS = {
   /** Triggers promoted by one statement; the leader's row is locked for so long (RELIABILITY 2.4). */
   fireBatch: 500,
   releaseBatch: 1_000,
+  /** Runs that one call of a change of many takes; the answer's cursor goes on. A second's work, not a minute's. */
+  bulkRuns: 10_000,
+  /** Of these, one statement's: what others wait for when they want one of its rows. */
+  bulkBatch: 500,
   expireBatch: 500,
 } as const;
 

@@ -3,6 +3,7 @@ import { cancel } from "./cancel.ts";
 import { startChildren } from "./children.ts";
 import { createClaim } from "./claim.ts";
 import { type EngineContext, formatLeaseId } from "./context.ts";
+import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
@@ -19,7 +20,9 @@ export function createEngine(context: EngineContext): Engine {
     renew: createRenew(context),
     startChildren: (leaseId, request) => startChildren(context, leaseId, request),
     cancel: (runId, reason) => cancel(context, runId, reason),
-    redrive: (runId) => redrive(context, runId),
+    redrive: (runId, options) => redrive(context, runId, options),
+    redriveDeadLetters: (scope, page, pace) => redriveDeadLetters(context, scope, page, pace),
+    discardDeadLetters: (scope, page) => discardDeadLetters(context, scope, page),
     async giveBackUnnamed(executorId, heldLeaseIds, graceMs) {
       const rows = await context.sql<{ id: string; secret: string }[]>`
         select id, secret from escapement.lease

@@ -3,6 +3,7 @@
  * returns has committed; every call that throws a Rejection has changed nothing.
  */
 import type { RunState } from "../core/run.ts";
+import type { DeadLetterFilter } from "../store/dead-letters.ts";
 
 /** A run to start, after its transport has read it: lengths and types are checked, names are not. */
 export interface StartItem {
@@ -30,6 +31,13 @@ export interface StartOptions {
   parentId?: string | null;
   /** Prefix of `field` in rejections, such as `runs` or `input`. */
   field?: string;
+}
+
+/** An input that takes the place of another: one of the two. */
+export interface NewInput {
+  /** JSON text. */
+  json: string | null;
+  bytes: Buffer | null;
 }
 
 export interface StartedRun {
@@ -133,6 +141,46 @@ export interface Engine {
   ): Promise<{ runs: string[]; join?: string | undefined }>;
   /** Cancels: waiting and ready runs end at once, running ones are flagged. Throws NOT_FOUND, ILLEGAL_STATE. */
   cancel(runId: string, reason: string | null): Promise<{ id: string; state: RunState }>;
-  /** Puts a failed or cancelled run back into the queue with a fresh budget of retries. Throws NOT_FOUND, ILLEGAL_STATE. */
-  redrive(runId: string): Promise<StartedRun>;
+  /**
+   * Puts a failed, cancelled or skipped run back into the queue with a fresh budget of retries, with another input if
+   * one is given. Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, ILLEGAL_STATE.
+   */
+  redrive(
+    runId: string,
+    options?: { input?: NewInput | undefined; deadOnly?: boolean | undefined },
+  ): Promise<StartedRun>;
+  /** Redrives dead letters in the order of their ids. */
+  redriveDeadLetters(
+    scope: DeadLetterScope,
+    page: BulkPage,
+    pace: { startAt?: number | null; perSecond?: number | null },
+  ): Promise<BulkChange & { nextAt: number | null }>;
+  /** The runs stay in the history, as long as others do; they are no dead letters any more. */
+  discardDeadLetters(scope: DeadLetterScope, page: BulkPage): Promise<BulkChange>;
+}
+
+/** Which dead letters. */
+export interface DeadLetterScope {
+  /** Null: every namespace. */
+  namespaceId: number | null;
+  filter: DeadLetterFilter;
+}
+
+/** How much of a change of many is done by this call. */
+export interface BulkPage {
+  /** The `cursor` of the call before. */
+  after?: string | null | undefined;
+  /** At most so many; by default LIMITS.bulkRuns. */
+  limit?: number | null | undefined;
+  /** Counts and changes nothing. */
+  dryRun?: boolean | null | undefined;
+}
+
+/** What a call did of a change of many. */
+export interface BulkChange {
+  /** Runs that matched before this call, after the page's `after`. */
+  matched: number;
+  changed: number;
+  /** Pass it as `after` to go on; null when there is nothing left. */
+  cursor: string | null;
 }

@@ -48,7 +48,8 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
   if (rows.length === 0) return 0;
   const versions = await catalog.versions(rows.map((row) => row.versionId));
   const departures = rows.map((row): Departure => {
-    const policy: RetryPolicy = versions.get(row.versionId)?.retry ?? { kind: "off" };
+    const version = versions.get(row.versionId);
+    const policy: RetryPolicy = version?.retry ?? { kind: "off" };
     const { cancelRequested, elapsedMs } = row;
     const settlement = row.timedOut
       ? decideExpiry({
@@ -68,6 +69,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
       to: settlement.to,
       outcome: row.timedOut ? "TIMED_OUT" : "LOST",
       error: errorOf(row, settlement),
+      deadLetter: settlement.to === "FAILED" && (version?.deadLetter ?? true),
       ...(settlement.event === "retry" ? { delayMs: settlement.delayMs } : {}),
     };
   });

@@ -36,6 +36,8 @@ export interface Departure {
   error?: string | null;
   /** To WAITING: the pause before the retry. */
   delayMs?: number;
+  /** To FAILED: the run is kept until somebody redrives or discards it. */
+  deadLetter?: boolean;
 }
 
 export interface Departed extends MovedRun {
@@ -63,6 +65,27 @@ export function lead(sql: Sql, guard: LeaderGuard): ReturnType<Sql> {
     where id = 1 and epoch = ${guard.epoch} and holder = ${guard.holder}::uuid and expires_at > escapement.clock()
     returning epoch
   )`;
+}
+
+/** The common table expression that keeps those who failed for good; nothing while nobody did. */
+function buried(sql: Sql, departures: Departure[]): ReturnType<Sql> {
+  const dead = departures.filter((departure) => departure.deadLetter);
+  if (dead.length === 0) return sql``;
+  return sql`buried as (
+      insert into escapement.dead_letter (run_id, namespace_id, job_id, error_type, died_at)
+      select g.id, g.namespace_id, g.job_id, d.error_type, now.at
+      from gone g join unnest(${dead.map((d) => d.runId)}::bigint[], ${dead.map((d) => errorType(d.error))}::text[])
+        as d(run_id, error_type) on d.run_id = g.id, now
+      where g.to_state = 'FAILED'
+    ),`;
+}
+
+/** What people filter dead letters by; as long as a class name may sensibly be. */
+const ERROR_TYPE_MAX = 200;
+
+function errorType(error: string | null | undefined): string | null {
+  const type: unknown = error == null ? null : JSON.parse(error).type;
+  return typeof type === "string" ? type.replaceAll("\0", "").slice(0, ERROR_TYPE_MAX) : null;
 }
 
 /** Writes departures; returns those that held, in no order. The others' leases are over or have changed. */
@@ -108,6 +131,7 @@ export async function leave(
       from gone g, now where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
     ),
     ${withOutputBytes(sql, departures)}
+    ${buried(sql, departures)}
     retried as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, wake_at, wake_kind)

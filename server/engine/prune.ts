@@ -3,6 +3,7 @@
  * Dropping a partition costs nothing and leaves no holes; only the few rows outside any partition are deleted.
  */
 import { RETENTION } from "../config.ts";
+import { guarded, type Sql } from "../store/connection.ts";
 import type { EngineContext } from "./context.ts";
 
 const DAY_MS = 86_400_000;
@@ -81,9 +82,22 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
     const [young] = await sql`
       select from escapement.${sql(name)} where ended_at >= ${new Date(oldestRun)} limit 1`;
     if (young) continue;
-    for (const part of BY_RUN_ID) await sql`drop table if exists escapement.${sql(`${part}_${day}`)}`;
+    await dropDay(sql, day);
   }
-  await sql`delete from escapement.ended_default where ended_at < ${new Date(oldestRun)}`;
+  const before = new Date(oldestRun);
+  await sql`
+    delete from escapement.ended_default e where ended_at < ${before}
+      and not exists (select from escapement.dead_letter d where d.run_id = e.id)`;
+  const firstKept = String(firstRunIdAt(oldestRun));
+  for (const part of ["attempt_default", "payload_default"]) {
+    await sql`
+      delete from escapement.${sql(part)} p where run_id < ${firstKept}
+        and not exists (select from escapement.run r where r.id = p.run_id)`;
+  }
+  await sql`
+    delete from escapement.redrive p where at < ${before} and not exists (select from escapement.run r where r.id = p.run_id)`;
+  await sql`
+    delete from escapement.rerun p where run_id < ${firstKept} and not exists (select from escapement.run r where r.id = p.run_id)`;
   await sql`delete from escapement.occurrence_default where coalesce(until_at, scheduled_at) < ${new Date(oldestOccurrence)}`;
   await sql`delete from escapement.tally where at < escapement.clock() - ${RETENTION.tallyHours} * interval '1 hour'`;
   await sql`
@@ -91,6 +105,33 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
     where touched_at < escapement.clock() - ${RETENTION.idempotencyDays} * interval '1 day'`;
   await sql`delete from escapement.server where seen_at < escapement.clock() - interval '1 hour'`;
   return { runsBefore: String(firstRunIdAt(oldestRun)) };
+}
+
+/**
+ * Drops a day, but for what is still needed of it: dead letters, and the inputs and attempts of runs that go on. That
+ * moves into the default partitions, where everything finds it.
+ */
+async function dropDay(sql: Sql, day: string): Promise<void> {
+  const start = Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00:00Z`);
+  const [first, end] = [String(firstRunIdAt(start)), String(firstRunIdAt(start + DAY_MS))];
+  const of = (table: string, id: string) =>
+    sql`select ${sql(id)} as id from escapement.${sql(table)} where ${sql(id)} >= ${first} and ${sql(id)} < ${end}`;
+  const dead = of("dead_letter", "run_id");
+  const live = sql`${of("waiting", "id")} union all ${of("ready", "id")} union all ${of("lease", "id")}`;
+  await guarded(sql, async (transaction) => {
+    for (const part of BY_RUN_ID) {
+      const name = `${part}_${day}`;
+      const [there] = await transaction`select where to_regclass(${`escapement.${name}`}) is not null`;
+      if (!there) continue;
+      const whole = transaction(part);
+      await transaction`alter table escapement.${whole} detach partition escapement.${transaction(name)}`;
+      await transaction`
+        insert into escapement.${whole}
+        select p.* from (${part === "ended" ? dead : sql`${dead} union ${live}`}) kept
+        join escapement.${transaction(name)} p on p.${transaction(part === "ended" ? "id" : "run_id")} = kept.id`;
+      await transaction`drop table escapement.${transaction(name)}`;
+    }
+  });
 }
 
 /** Keeps the hot tables small whatever autovacuum's nap time is (PERFORMANCE 3.2: 77 k against 36 k runs/s). */

@@ -1,40 +1,139 @@
-/** ended → ready: gives a failed or cancelled run another chance, with a fresh budget of retries. */
+/**
+ * ended → ready | waiting: gives runs that failed, were cancelled or skipped another chance, with a fresh budget of
+ * retries. The run stays itself: who waits for it, the key it was started with and its occurrence go on naming it, and
+ * its attempts so far stay its history. What it had ended as goes into `redrive`.
+ */
 
-import { illegalState, notFound } from "../core/rejection.ts";
+import { LIMITS } from "../config.ts";
+import { refuseNul } from "../core/json.ts";
+import { illegalState, limitExceeded, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
+import type { Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
-import { type EngineContext, type MovedRun, runChange } from "./context.ts";
-import type { StartedRun } from "./engine.ts";
+import { byteas, type EngineContext, type MovedRun, runChange } from "./context.ts";
+import type { NewInput, StartedRun } from "./engine.ts";
 
-/** Throws NOT_FOUND, and ILLEGAL_STATE unless the run has failed or was cancelled. */
-export async function redrive({ sql, channel }: EngineContext, runId: string): Promise<StartedRun> {
+/** Which runs go back, and how fast. */
+export interface RedriveOrder {
+  runIds: string[];
+  /** Only those that are dead letters. */
+  deadOnly?: boolean;
+  /** Instead of the input they had. */
+  input?: NewInput | undefined;
+  /** The first starts at `startAt` (epoch milliseconds), each next one `everyMs` later; absent: all at once. */
+  spread?: { startAt: number; everyMs: number } | null;
+}
+
+/** Throws NOT_FOUND, LIMIT_EXCEEDED, and ILLEGAL_STATE unless the run failed, was cancelled or was skipped. */
+export async function redrive(
+  context: EngineContext,
+  runId: string,
+  options: { input?: NewInput | undefined; deadOnly?: boolean | undefined } = {},
+): Promise<StartedRun> {
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
-  const [moved] = await sql<MovedRun[]>`
+  if (options.input) checkNewInput(options.input);
+  const [moved] = await redriveAll(context, {
+    runIds: [runId],
+    input: options.input,
+    deadOnly: options.deadOnly ?? false,
+  });
+  if (moved) return moved;
+  const [run] = await context.sql<
+    { state: RunState }[]
+  >`select state from escapement.run where id = ${runId}`;
+  if (!run) throw notFound(`run "${runId}"`, "id");
+  const transition = nextState(run.state, "rerun");
+  if ("illegal" in transition) throw illegalState(transition.illegal);
+  throw illegalState(
+    options.deadOnly
+      ? "the run is no dead letter; retryRun tries a run again that is not"
+      : "the run has just been changed by somebody else",
+  );
+}
+
+/** Throws LIMIT_EXCEEDED and BAD_INPUT, naming the field. */
+export function checkNewInput({ json, bytes }: NewInput): void {
+  const field = bytes === null ? "input" : "inputBytes";
+  const size = bytes?.length ?? Buffer.byteLength(json ?? "");
+  if (size > LIMITS.inputBytes) {
+    throw limitExceeded(`the input has ${size} bytes; at most ${LIMITS.inputBytes} are allowed`, field);
+  }
+  refuseNul(json, field);
+}
+
+/** Puts back those of the runs that can go back; returns them in the order given. */
+export async function redriveAll(context: EngineContext, order: RedriveOrder): Promise<StartedRun[]> {
+  const { sql, channel } = context;
+  const { runIds, spread } = order;
+  const wakes = spread ? sql`case when i.wake_at > now.at then i.wake_at end` : sql`null::timestamptz`;
+  const wakeAt = runIds.map((_, at) => (spread ? spread.startAt + at * spread.everyMs : null));
+  const moved = await sql<(MovedRun & { state: "READY" | "WAITING" })[]>`
     with now as materialized (select escapement.clock() as at),
-    gone as (
-      delete from escapement.ended where id = ${runId} and state in ('FAILED', 'CANCELLED', 'SKIPPED') returning *
+    item as (
+      select i.id, i.n, to_timestamp(i.wake_ms / 1000)::timestamptz(3) as wake_at
+      from unnest(${runIds}::bigint[], ${wakeAt}::float8[]) with ordinality as i(id, wake_ms, n)
     ),
+    gone as (
+      delete from escapement.ended e using item i, now
+      where e.id = i.id and e.state in ('FAILED', 'CANCELLED', 'SKIPPED')
+        ${order.deadOnly ? sql`and exists (select from escapement.dead_letter d where d.run_id = e.id)` : sql``}
+      returning e.*, i.n, ${wakes} as wakes
+    ),
+    alive as (delete from escapement.dead_letter d using gone where d.run_id = gone.id),
     remembered as (
       insert into escapement.attempt (run_id, fence, number, secret, executor_id, started_at, ended_at, outcome, error, state)
       select id, fence, fence - released, secret, executor_id, started_at, ended_at, outcome, error, state
       from gone where secret is not null
     ),
+    ${order.input ? edited(sql, order.input) : sql`edit as (select id, input, payload, null::text as json, null::bytea as bytes from gone),`}
+    noted as (
+      insert into escapement.redrive (run_id, number, at, fence, state, error, edited, input, bytes)
+      select g.id, coalesce((select max(r.number) from escapement.redrive r where r.run_id = g.id), 0) + 1,
+        now.at, g.fence, g.state, g.error, ${order.input !== undefined}, e.json, e.bytes
+      from gone g join edit e on e.id = g.id, now
+    ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, fence, failures, lost, released, ready_at)
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, 0, 0, released, now.at from gone, now
+      select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, now.at
+      from gone g join edit e on e.id = g.id, now where g.wakes is null
+    ),
+    made_waiting as (
+      insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, failures, lost, released, wake_at, wake_kind)
+      select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, g.wakes, 'TIME'
+      from gone g join edit e on e.id = g.id where g.wakes is not null
     )
-    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
-  if (moved) {
-    channel.publishReady([moved.queueId]);
-    channel.publish([runChange(moved, "READY")]);
-    return { id: moved.id, state: "READY" };
-  }
-  const [run] = await sql<{ state: RunState }[]>`select state from escapement.run where id = ${runId}`;
-  if (!run) throw notFound(`run "${runId}"`, "id");
-  const transition = nextState(run.state, "rerun");
-  throw illegalState(
-    "illegal" in transition ? transition.illegal : "the run has just been changed by somebody else",
-  );
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId",
+      case when wakes is null then 'READY' else 'WAITING' end as state
+    from gone order by n`;
+  const queues = new Set(moved.filter((run) => run.state === "READY").map((run) => run.queueId));
+  if (queues.size > 0) channel.publishReady([...queues]);
+  channel.publish(moved.map((run) => runChange(run, run.state)));
+  if (moved.some((run) => run.state === "WAITING")) channel.publishDue();
+  return moved.map(({ id, state }) => ({ id, state }));
+}
+
+/** Common table expressions that change the input; `edit` has the new place of it and, to be noted, what it was. */
+function edited(sql: Sql, { json, bytes }: NewInput): ReturnType<Sql> {
+  const large = bytes !== null || Buffer.byteLength(json ?? "") > LIMITS.inlineInputBytes;
+  const payload = bytes !== null ? 2 : large ? 1 : 0;
+  const [bytesText] = byteas([bytes]);
+  return sql`
+    edit as (
+      select g.id, ${large ? null : json}::text as input, ${payload}::smallint as payload,
+        case when g.payload = 0 then g.input else p.json end as json, p.bytes
+      from gone g left join escapement.payload p on p.run_id = g.id and g.payload > 0
+    ),
+    ${
+      large
+        ? sql`replaced as (
+      insert into escapement.payload as old (run_id, json, bytes)
+      select id, ${bytes === null ? json : null}::text, ${bytesText ?? null}::text::bytea from gone
+      on conflict (run_id) do update set json = excluded.json, bytes = excluded.bytes
+    ),`
+        : sql`dropped as (delete from escapement.payload p using gone g where p.run_id = g.id),`
+    }`;
 }

@@ -162,7 +162,8 @@ async function decide(
     const facts = known.get(report.leaseId);
     if (!facts && (mustKnow || report.outcome !== "released")) continue;
     const { failures, elapsedMs, cancelRequested, cancelReason } = facts ?? UNSEEN;
-    const policy: RetryPolicy = (facts && versions.get(facts.versionId)?.retry) ?? { kind: "off" };
+    const version = facts && versions.get(facts.versionId);
+    const policy: RetryPolicy = version?.retry ?? { kind: "off" };
     const settlement = decideSettlement({
       outcome: report.outcome,
       cancelRequested,
@@ -184,6 +185,7 @@ async function decide(
         output: settlement.to === "SUCCEEDED" ? (report.output ?? null) : null,
         outputBytes: settlement.to === "SUCCEEDED" ? report.outputBytes : undefined,
         error: errorOf(settlement, report, cancelReason),
+        deadLetter: settlement.to === "FAILED" && (version?.deadLetter ?? true),
         ...(settlement.event === "retry" ? { delayMs: settlement.delayMs } : {}),
       },
     });

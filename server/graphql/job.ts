@@ -34,6 +34,9 @@ builder.node(JobType, {
       type: "Duration",
       description: "A run that starts later than this after its scheduled time is late.",
     }),
+    deadLetter: t.exposeBoolean("deadLetter", {
+      description: "A run that fails for good is kept until it is redriven or discarded.",
+    }),
     version: t.exposeInt("version", {
       description: "Grows with every change; a run keeps the one it started with.",
     }),
@@ -80,6 +83,7 @@ const JobInput = builder.inputType("JobInput", {
     retry: t.field({ type: RetryInput }),
     timeout: t.field({ type: "Duration", defaultValue: "PT5M" }),
     startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),
+    deadLetter: t.boolean({ defaultValue: true, description: "Keep runs that fail for good." }),
   }),
 });
 
@@ -95,6 +99,7 @@ const JobPatch = builder.inputType("JobPatch", {
     retry: t.field({ type: RetryInput }),
     timeout: t.field({ type: "Duration" }),
     startDeadline: t.field({ type: "Duration" }),
+    deadLetter: t.boolean(),
   }),
 });
 

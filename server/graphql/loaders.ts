@@ -4,8 +4,10 @@
  */
 import DataLoader from "dataloader";
 import type { Sql } from "../store/connection.ts";
+import { readDead } from "../store/dead-letters.ts";
 import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
 import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
+import { type Redrive, readRedrives } from "../store/lineage.ts";
 import {
   type Attempt,
   type Payload,
@@ -33,6 +35,9 @@ export interface Loaders {
   payload: Load<string, Payload>;
   attempts: Load<string, Attempt[]>;
   dependencies: Load<string, string[]>;
+  /** True for dead letters, null for others. */
+  dead: Load<string, true>;
+  redrives: Load<string, Redrive[]>;
   executor: Load<number, Executor>;
   runningCount: Load<number, number>;
 }
@@ -69,6 +74,8 @@ export function createLoaders(sql: Sql): Loaders {
     payload: batched((ids) => readPayloads(sql, ids)),
     attempts: batched((ids) => readAttempts(sql, ids)),
     dependencies: batched((ids) => readDependencies(sql, ids)),
+    dead: batched((ids) => readDead(sql, ids)),
+    redrives: batched((ids) => readRedrives(sql, ids)),
     executor: byId(readExecutors, sql),
     runningCount: batched((ids) => readRunningCounts(sql, ids)),
   };

@@ -1,12 +1,14 @@
 /** Runs started, cancelled and tried again. The engine does it; what is asked for of the answer decides what is read. */
 import { type GraphQLResolveInfo, Kind } from "graphql";
 import { durationMs } from "../core/duration.ts";
+import { badInput } from "../core/rejection.ts";
 import type { RunState } from "../core/run.ts";
-import type { StartedRun, StartItem } from "../engine/engine.ts";
+import type { NewInput, StartedRun, StartItem } from "../engine/engine.ts";
 import { checkText } from "../store/definitions.ts";
 import type { Run } from "../store/runs.ts";
 import { builder } from "./builder.ts";
 import { type Context, namespaceOf, present } from "./context.ts";
+import type { JsonText } from "./json.ts";
 import { RunType, runOf } from "./run.ts";
 
 const StartRunInput = builder.inputType("StartRunInput", {
@@ -103,12 +105,30 @@ function toldOf({ id, state }: StartedRun): Run {
   return run;
 }
 
-async function answer(
+export async function answer(
   context: Context,
   info: GraphQLResolveInfo,
   run: { id: string; state: RunState },
 ): Promise<Run> {
   return asksOnlyWhatIsTold(info) ? toldOf(run) : present(context.load.run(run.id));
+}
+
+/** Another input for a run that is run once more. */
+export const newInput = builder.args((t) => ({
+  input: t.field({ type: "JSON", description: "Instead of the input it had." }),
+  inputBytes: t.field({ type: "Base64", description: "Instead of input." }),
+}));
+
+/** Throws BAD_INPUT when both are given; undefined when neither is. */
+export function readNewInput(given: {
+  input?: JsonText | null | undefined;
+  inputBytes?: Buffer | null | undefined;
+}): NewInput | undefined {
+  if (given.input != null && given.inputBytes != null) {
+    throw badInput("inputBytes", "give either input or inputBytes, not both");
+  }
+  if (given.input == null && given.inputBytes == null) return undefined;
+  return { json: given.input?.text ?? null, bytes: given.inputBytes ?? null };
 }
 
 /** Reading 10,000 runs at once takes ten queries, not 10,000; a list of them costs as much as this many. */
@@ -152,10 +172,10 @@ builder.mutationFields((t) => ({
   retryRun: t.field({
     type: RunType,
     description: "Puts a failed, cancelled or skipped run back into the queue, with all its retries.",
-    args: { id: t.arg.id({ required: true }) },
-    resolve: async (_root, { id }, context, info) => {
+    args: { id: t.arg.id({ required: true }), ...newInput },
+    resolve: async (_root, { id, ...given }, context, info) => {
       await runOf(context, id);
-      return answer(context, info, await context.engine.redrive(id));
+      return answer(context, info, await context.engine.redrive(id, { input: readNewInput(given) }));
     },
   }),
 }));

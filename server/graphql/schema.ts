@@ -10,6 +10,7 @@ import "./executor.ts";
 import "./run.ts";
 import "./run-lists.ts";
 import "./run-changes.ts";
+import "./dead-letter.ts";
 import "./overview.ts";
 import { lexicographicSortSchema, printSchema } from "graphql";
 import { builder } from "./builder.ts";

@@ -31,6 +31,8 @@ export interface JobVersion {
   retry: RetryPolicy;
   timeoutMs: number | null;
   startDeadlineMs: number;
+  /** Runs that fail for good are kept. */
+  deadLetter: boolean;
 }
 
 /** Versions kept; the least recently added goes first. A fleet's worth of jobs, some 500 bytes each. */
@@ -53,7 +55,8 @@ export function createCatalog(sql: Sql) {
     const rows = await sql<JobVersion[]>`
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
         v.version, v.queue_id as "queueId", q."group", q.type, v.input, v.priority, v.retry,
-        v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs"
+        v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
+        v.dead_letter as "deadLetter"
       from escapement.job_version v
       join escapement.job j on j.id = v.job_id
       join escapement.namespace n on n.id = j.namespace_id

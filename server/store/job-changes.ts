@@ -24,6 +24,7 @@ export type JobPatch = Optional<{
   retry: RetryInput;
   timeout: string;
   startDeadline: string;
+  deadLetter: boolean;
 }>;
 
 const DEFAULTS: Omit<JobContent, "type"> = {
@@ -35,6 +36,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   retry: checkRetry(null),
   timeoutMs: 300_000,
   startDeadlineMs: 900_000,
+  deadLetter: true,
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -119,7 +121,8 @@ export async function deleteJob(
 
 /** The content that `patch` leads to. Throws BAD_INPUT naming the field. */
 function patched(content: JobContent, patch: JobPatch): JobContent {
-  const { description, tags, type, group, input, priority, retry, timeout, startDeadline } = patch;
+  const { description, tags, type, group, input, priority, retry, timeout, startDeadline, deadLetter } =
+    patch;
   return {
     description:
       description == null ? keep(description, content.description) : checkText(description, "description"),
@@ -132,6 +135,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     timeoutMs: timeout == null ? content.timeoutMs : positiveMs(timeout, "timeout"),
     startDeadlineMs:
       startDeadline == null ? content.startDeadlineMs : positiveMs(startDeadline, "startDeadline"),
+    deadLetter: deadLetter ?? content.deadLetter,
   };
 }
 
@@ -170,10 +174,12 @@ function queueOf(sql: Sql, namespaceId: number, { group, type }: JobContent): Fr
 function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
-      (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms)
+      (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
+        dead_letter)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
-      ${sql.json(content.retry)}, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint
+      ${sql.json(content.retry)}, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
+      ${content.deadLetter}::boolean
     from job cross join queue`;
 }
 

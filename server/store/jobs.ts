@@ -36,6 +36,7 @@ export interface JobContent {
   retry: RetryPolicy;
   timeoutMs: number;
   startDeadlineMs: number;
+  deadLetter: boolean;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -121,7 +122,7 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
     select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
       q.type, q."group", v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
-      v.start_deadline_ms::float8 as "startDeadlineMs"
+      v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter"
     from escapement.job j
     join escapement.job_version v on v.id = j.version_id
     join escapement.queue q on q.id = v.queue_id

@@ -95,6 +95,10 @@ export const jobVersion = escapement.table(
     retry: jsonb().notNull(),
     timeoutMs: bigint({ mode: "number" }),
     startDeadlineMs: bigint({ mode: "number" }).notNull(),
+    /** Runs that fail for good are kept as dead letters. */
+    deadLetter: boolean().notNull().default(true),
+    /** core/unique's Unique; null: every start is a run of its own. */
+    unique: jsonb(),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
   },
   (t) => [
@@ -305,6 +309,68 @@ export const attempt = escapement.table(
   (t) => [
     primaryKey({ name: "attempt_once", columns: [t.runId, t.fence] }),
     check("attempt_outcome", sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED', 'CANCELLED')`),
+  ],
+);
+
+/** Runs that failed for good and are kept until somebody redrives or discards them; written by failures alone. */
+export const deadLetter = escapement.table(
+  "dead_letter",
+  {
+    runId: runId().primaryKey(),
+    namespaceId: integer().notNull(),
+    jobId: integer().notNull(),
+    /** The `type` of the error that ended it. */
+    errorType: text(),
+    diedAt: instant().notNull(),
+  },
+  (t) => [
+    index("dead_letter_namespace").on(t.namespaceId, t.diedAt, t.runId),
+    index("dead_letter_job").on(t.jobId, t.diedAt, t.runId),
+  ],
+);
+
+/** An ended run was put back into the queue: when, what it had ended as, and the input it had if that was changed. */
+export const redrive = escapement.table(
+  "redrive",
+  {
+    runId: runId().notNull(),
+    /** From 1, per run. */
+    number: integer().notNull(),
+    at: instant().notNull(),
+    /** Leases before it: later attempts have a greater fence. */
+    fence: integer().notNull(),
+    state: text().notNull(),
+    error: text(),
+    edited: boolean().notNull().default(false),
+    /** The input before, when it was edited; both null: the job version's. */
+    input: text(),
+    bytes: bytea(),
+  },
+  (t) => [primaryKey({ name: "redrive_once", columns: [t.runId, t.number] })],
+);
+
+/** A run that was made by running another one again. */
+export const rerun = escapement.table(
+  "rerun",
+  { runId: runId().primaryKey(), ofRunId: runId().notNull() },
+  (t) => [index("rerun_of").on(t.ofRunId, t.runId)],
+);
+
+/** A key of a job with `unique`: the row to lock, and the run that holds the key. Whether it still does is derived. */
+export const uniqueness = escapement.table(
+  "uniqueness",
+  {
+    jobId: integer().notNull(),
+    key: text().notNull(),
+    /** Null only between its creation and the end of that transaction. */
+    runId: runId(),
+    /** Throttle only: no other start before this. */
+    untilAt: instant(),
+    touchedAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "uniqueness_once", columns: [t.jobId, t.key] }),
+    index("uniqueness_touched").on(t.touchedAt),
   ],
 );
 

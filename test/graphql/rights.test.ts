@@ -111,7 +111,7 @@ function operationOf(
   );
   const declared = needed.map((argument) => `$${argument.name}: ${argument.type}`).join(", ");
   const passed = needed.map((argument) => `${argument.name}: $${argument.name}`).join(", ");
-  const leaf = /^(Boolean|DateTime|\[DateTime!\])!?$/.test(String(field.type));
+  const leaf = /^(Boolean|Int|DateTime|\[DateTime!\])!?$/.test(String(field.type));
   return {
     query: `${kind.toLowerCase()} ${declared ? `(${declared})` : ""} { ${name}${passed ? `(${passed})` : ""} ${leaf ? "" : "{ __typename }"} }`,
     variables: Object.fromEntries(
@@ -186,7 +186,7 @@ describe("past its namespace, a token", () => {
         node: null,
       });
     }
-    for (const mutation of ["cancelRun", "retryRun"]) {
+    for (const mutation of ["cancelRun", "retryRun", "redriveDeadLetter", "discardDeadLetter"]) {
       const { errors } = await ask(own, `mutation ($id: ID!) { ${mutation}(id: $id) { id } }`, {
         id: run,
       });

@@ -27,7 +27,10 @@ test("operators start, stop and pause; administrators define; everybody else rea
       .flatMap(([name, given]) => (given === right ? [name] : []))
       .sort();
   expect(having("operate")).toEqual(
-    ["cancelRun", "pauseTrigger", "resumeTrigger", "retryRun", "startRun", "startRuns"].sort(),
+    [
+      ...["cancelRun", "pauseTrigger", "resumeTrigger", "retryRun", "startRun", "startRuns"],
+      ...["redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"],
+    ].sort(),
   );
   expect(having("administer")).toEqual(
     [

@@ -1,0 +1,197 @@
+/** Dead letters: found, counted, put back into the queue, taken off the list. Each is a run. */
+import { LIMITS } from "../config.ts";
+import { badInput, illegalState, limitExceeded } from "../core/rejection.ts";
+import type { BulkChange } from "../engine/engine.ts";
+import {
+  countDeadLetters,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  groupDeadLetters,
+  listDeadLetters,
+} from "../store/dead-letters.ts";
+import type { Redrive } from "../store/lineage.ts";
+import { isRunId } from "../store/page.ts";
+import { builder } from "./builder.ts";
+import { connectionOf, pageArguments, pageCost } from "./connection.ts";
+import { namespaceShown, present } from "./context.ts";
+import { JobType } from "./job.ts";
+import { RunConnection, RunState, RunType, runOf } from "./run.ts";
+import { answer, newInput, readNewInput } from "./run-changes.ts";
+import { failureOf, RunError } from "./run-parts.ts";
+
+const FilterInput = builder.inputType("DeadLetterFilter", {
+  fields: (t) => ({
+    ids: t.idList({ description: "Only these." }),
+    job: t.string({ description: "The job's name." }),
+    errorType: t.string({ description: "The type of the error, such as ValueError." }),
+    failedAfter: t.field({ type: "DateTime", description: "Inclusive." }),
+    failedBefore: t.field({ type: "DateTime", description: "Exclusive." }),
+  }),
+});
+
+/** Throws BAD_INPUT for text that no column holds, and LIMIT_EXCEEDED for too many ids. */
+function readFilter(filter: typeof FilterInput.$inferInput | null | undefined): DeadLetterFilter {
+  const { ids, job, errorType, ...times } = filter ?? {};
+  if (ids != null && ids.length > LIMITS.bulkRuns) {
+    throw limitExceeded(`has ${ids.length} ids; at most ${LIMITS.bulkRuns} are allowed`, "filter.ids");
+  }
+  for (const [field, text] of Object.entries({ job, errorType })) {
+    if (text?.includes("\0")) throw badInput(`filter.${field}`, "must not hold the character U+0000");
+  }
+  // No run has a malformed id.
+  return { ...times, job, errorType, ids: ids?.filter(isRunId) };
+}
+
+const GroupType = builder.objectRef<DeadLetterGroup>("DeadLetterGroup").implement({
+  description: "Dead letters of one job with one type of error.",
+  fields: (t) => ({
+    job: t.field({ type: JobType, resolve: ({ jobId }, _args, { load }) => present(load.job(jobId)) }),
+    errorType: t.exposeString("errorType", { nullable: true }),
+    count: t.exposeInt("count"),
+    firstAt: t.expose("firstAt", { type: "DateTime" }),
+    lastAt: t.expose("lastAt", { type: "DateTime" }),
+  }),
+});
+
+const RedriveType = builder.objectRef<Redrive>("Redrive").implement({
+  description: "A run was put back into the queue.",
+  fields: (t) => ({
+    number: t.exposeInt("number", { description: "From 1." }),
+    at: t.expose("at", { type: "DateTime" }),
+    state: t.expose("state", { type: RunState, description: "What it had ended as." }),
+    error: t.field({ type: RunError, nullable: true, resolve: failureOf }),
+    edited: t.exposeBoolean("edited", { description: "It got another input." }),
+    input: t.expose("input", {
+      type: "JSON",
+      nullable: true,
+      description: "The one it had, when it got another; null: the job's.",
+    }),
+    inputBytes: t.expose("bytes", { type: "Base64", nullable: true }),
+  }),
+});
+
+builder.objectFields(RunType, (t) => ({
+  deadLetter: t.boolean({
+    description: "It failed for good, and is kept until it is redriven or discarded.",
+    resolve: async ({ id, state }, _args, { load }) => state === "FAILED" && (await load.dead(id)) === true,
+  }),
+  redrives: t.field({
+    type: [RedriveType],
+    description: "How often and when it was put back into the queue, first to last.",
+    resolve: async ({ id }, _args, { load }) => (await load.redrives(id)) ?? [],
+  }),
+}));
+
+/** The largest groups; a page of them. */
+const GROUPS_SHOWN = 100;
+
+const scope = builder.args((t) => ({
+  namespace: t.string({ description: "Unset: every one the caller may see." }),
+  filter: t.field({ type: FilterInput }),
+}));
+
+builder.queryFields((t) => ({
+  deadLetters: t.field({
+    type: RunConnection,
+    description: "Runs that failed for good and are kept, last failure first.",
+    complexity: pageCost,
+    args: { ...scope, ...pageArguments },
+    resolve: async (_root, { namespace, filter, ...page }, context) => {
+      const namespaceId = await namespaceShown(context, namespace);
+      return connectionOf(await listDeadLetters(context.database.sql, namespaceId, readFilter(filter), page));
+    },
+  }),
+  deadLetterCount: t.int({
+    args: scope,
+    resolve: async (_root, { namespace, filter }, context) =>
+      countDeadLetters(context.database.sql, await namespaceShown(context, namespace), readFilter(filter)),
+  }),
+  deadLetterGroups: t.field({
+    type: [GroupType],
+    description: "By job and type of error, the largest first, at most 100.",
+    complexity: GROUPS_SHOWN,
+    args: scope,
+    resolve: async (_root, { namespace, filter }, context) =>
+      groupDeadLetters(
+        context.database.sql,
+        await namespaceShown(context, namespace),
+        readFilter(filter),
+        GROUPS_SHOWN,
+      ),
+  }),
+}));
+
+export const BulkChangeType = builder
+  .objectRef<BulkChange & { nextAt?: number | null }>("BulkChange")
+  .implement({
+    description: "What one call did of a change of many runs.",
+    fields: (t) => ({
+      matched: t.exposeInt("matched", { description: "Runs that matched before this call, beyond `after`." }),
+      changed: t.exposeInt("changed"),
+      cursor: t.exposeString("cursor", {
+        nullable: true,
+        description: "Pass it as `after` to go on; null when nothing is left.",
+      }),
+      nextAt: t.field({
+        type: "DateTime",
+        nullable: true,
+        description: "Where the pace goes on: pass it as `startAt` of the next call.",
+        resolve: ({ nextAt }) => nextAt,
+      }),
+    }),
+  });
+
+export const bulkArguments = builder.args((t) => ({
+  dryRun: t.boolean({ defaultValue: false, description: "Count, and change nothing." }),
+  limit: t.int({ description: "Runs that this call changes; at most, and by default, 10,000." }),
+  after: t.string({ description: "The `cursor` of the call before." }),
+}));
+
+builder.mutationFields((t) => ({
+  redriveDeadLetter: t.field({
+    type: RunType,
+    description:
+      "Puts a dead letter back into the queue, with all its retries: the same run, with another input if one is given.",
+    args: { id: t.arg.id({ required: true }), ...newInput },
+    resolve: async (_root, { id, ...given }, context, info) => {
+      await runOf(context, id);
+      const options = { input: readNewInput(given), deadOnly: true };
+      return answer(context, info, await context.engine.redrive(id, options));
+    },
+  }),
+  redriveDeadLetters: t.field({
+    type: BulkChangeType,
+    description: "Puts dead letters back into the queue, oldest run first; all at once, or `perSecond`.",
+    args: {
+      ...scope,
+      ...bulkArguments,
+      perSecond: t.arg.float({ description: "One after the other at this pace, instead of all at once." }),
+      startAt: t.arg({ type: "DateTime", description: "When the first starts; unset: now." }),
+    },
+    resolve: async (_root, { namespace, filter, perSecond, startAt, ...page }, context) => {
+      const namespaceId = await namespaceShown(context, namespace);
+      const pace = { perSecond: perSecond ?? null, startAt: startAt ?? null };
+      return context.engine.redriveDeadLetters({ namespaceId, filter: readFilter(filter) }, page, pace);
+    },
+  }),
+  discardDeadLetter: t.field({
+    type: RunType,
+    description: "Takes it off the list; the run stays in the history as long as others do.",
+    args: { id: t.arg.id({ required: true }) },
+    resolve: async (_root, { id }, context) => {
+      const { namespaceId } = await runOf(context, id);
+      const done = await context.engine.discardDeadLetters({ namespaceId, filter: { ids: [id] } }, {});
+      if (done.changed === 0) throw illegalState("the run is no dead letter");
+      return runOf(context, id);
+    },
+  }),
+  discardDeadLetters: t.field({
+    type: BulkChangeType,
+    description: "Takes dead letters off the list; the runs stay in the history as long as others do.",
+    args: { ...scope, ...bulkArguments },
+    resolve: async (_root, { namespace, filter, ...page }, context) => {
+      const namespaceId = await namespaceShown(context, namespace);
+      return context.engine.discardDeadLetters({ namespaceId, filter: readFilter(filter) }, page);
+    },
+  }),
+}));
