@@ -24,6 +24,11 @@ export const LIMITS = {
   filesPerRun: 1_000,
   /** Runs in one request: one statement of this size takes some 50 ms. */
   runsPerRequest: 10_000,
+  /**
+   * Queues of one namespace for a certain executor or labels: executors that come and go under new names add up until
+   * their queues are pruned, and once a second each is looked at.
+   */
+  askingQueues: 20_000,
   /** Runs a new run may wait for. */
   afterPerRun: 1_000,
   /**

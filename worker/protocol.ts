@@ -14,6 +14,11 @@ const RunId = Type.String({ minLength: 1, maxLength: 40 });
 const Json = Type.Unknown();
 const Seconds = Type.Number({ minimum: 0 });
 
+/** What describes an executor, and what a run may require of it. */
+const Labels = Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 200 }), {
+  maxProperties: 20,
+});
+
 /** CPU and memory in use as fractions of the machine, 0 to 1. */
 export const Load = Type.Object(
   { cpu: Type.Optional(Type.Number({ minimum: 0 })), memory: Type.Optional(Type.Number({ minimum: 0 })) },
@@ -134,6 +139,8 @@ export const StartRun = Type.Object(
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 50 })),
     idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     after: Type.Optional(Type.Array(RunId, { maxItems: 1000 })),
+    executor: Type.Optional(Name),
+    requires: Type.Optional(Labels),
   },
   closed,
 );
@@ -235,7 +242,7 @@ export const ExecutorRequest = Type.Object(
     groups: Type.Array(Name, { minItems: 1, maxItems: 100 }),
     types: Type.Optional(Type.Array(Name, { maxItems: 1000 })),
     capacity: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
-    labels: Type.Optional(Type.Record(Type.String({ maxLength: 100 }), Type.String({ maxLength: 200 }))),
+    labels: Type.Optional(Labels),
     load: Type.Optional(Load),
   },
   closed,

@@ -13,6 +13,8 @@ import { createStart } from "./start.ts";
 /** The engine over one database. */
 export function createEngine(context: EngineContext): Engine {
   const settle = createSettle(context);
+  // Before the polls hear of it: what they then claim reads these queues.
+  context.channel.on("ready", (queueIds) => context.catalog.wakeQueues(queueIds));
   return {
     start: createStart(context),
     claim: createClaim(context),

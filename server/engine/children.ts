@@ -101,7 +101,7 @@ async function stage(
         coalesce(to_timestamp(i.run_at / 1000), now.at + i.delay_ms * interval '1 millisecond') as wake_at
       from unnest(
         ${column((run) => run.version.namespaceId)}::int[], ${column((run) => run.version.jobId)}::int[],
-        ${column((run) => run.version.id)}::int[], ${column((run) => run.version.queueId)}::int[],
+        ${column((run) => run.version.id)}::int[], ${column((run) => run.queueId)}::int[],
         ${column((run) => run.priority)}::smallint[], ${column((run) => run.runAt)}::float8[],
         ${column((run) => run.delayMs)}::float8[], ${column((run) => (isLarge(run) ? null : run.input))}::text[],
         ${column((run) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],

@@ -80,7 +80,7 @@ function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set
   const sets = new Map<string, PollSet>();
   for (const [at, poll] of polls.entries()) {
     if (skip.has(at)) continue;
-    const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types);
+    const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types, poll.executor);
     if (queueIds.length === 0) continue;
     const key = queueIds.join();
     const set = sets.get(key) ?? { queueIds, polls: [] };

@@ -2,6 +2,7 @@
  * The arrows of the state machine as one object: what transports and loops may ask for. Every call that
  * returns has committed; every call that throws a Rejection has changed nothing.
  */
+import type { Placeable, Requirement } from "../core/placement.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
 
@@ -22,6 +23,8 @@ export interface StartItem {
   idempotencyKey?: string | null;
   /** Runs to wait for, whatever they end as. */
   after?: string[] | null;
+  /** Who may run it, beyond what the job asks for. */
+  requires?: Requirement | null;
 }
 
 export interface StartOptions {
@@ -49,6 +52,8 @@ export interface StartedRun {
 export interface ClaimPoll {
   namespaceId: number;
   executorId: number;
+  /** Whom runs may ask for; absent: none that ask for somebody. As it is now, also while the poll is parked. */
+  executor?: Placeable | undefined;
   groups: string[];
   /** Absent: any type. */
   types?: string[] | undefined;

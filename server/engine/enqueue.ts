@@ -4,7 +4,6 @@
  * answers, so that it waits for the standby like the first one did (RELIABILITY M4).
  */
 import type { RunState } from "../core/run.ts";
-import type { JobVersion } from "../store/catalog.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, booleans, byteas, counted, type EngineContext, runChange } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
@@ -62,7 +61,7 @@ export async function insertRuns(
         ${column(({ run }) => run.version.namespaceId)}::int[],
         ${column(({ run }) => run.version.jobId)}::int[],
         ${column(({ run }) => run.version.id)}::int[],
-        ${column(({ run }) => run.version.queueId)}::int[],
+        ${column(({ run }) => run.queueId)}::int[],
         ${column(({ run }) => run.priority)}::smallint[],
         ${column(({ run }) => run.triggerId)}::int[],
         ${column(({ run }) => run.parentId)}::bigint[],
@@ -179,13 +178,11 @@ export function announceStarted(
   const changes = answers.flatMap((answer, requestNo) => {
     if (answer.status !== "started") return [];
     return answer.runs.map((run, at) => {
-      const version = requests[requestNo]?.runs[at]?.version as JobVersion;
-      if (run.state === "READY") queues.add(version.queueId);
+      const { version, queueId } = (requests[requestNo] as KeyedRuns).runs[at] as NewRun;
+      if (run.state === "READY") queues.add(queueId);
       else delayed = true;
-      return runChange(
-        { id: run.id, namespaceId: version.namespaceId, jobId: version.jobId, queueId: version.queueId },
-        run.state,
-      );
+      const { namespaceId, jobId } = version;
+      return runChange({ id: run.id, namespaceId, jobId, queueId }, run.state);
     });
   });
   if (queues.size > 0) channel.publishReady([...queues]);

@@ -1,7 +1,8 @@
 /** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
 import { LIMITS } from "../config.ts";
 import { refuseNul } from "../core/json.ts";
-import { checkTags } from "../core/name.ts";
+import { checkName, checkTags } from "../core/name.ts";
+import { checkLabels, narrowed, type Requirement } from "../core/placement.ts";
 import { badInput, limitExceeded } from "../core/rejection.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import type { EngineContext } from "./context.ts";
@@ -10,6 +11,8 @@ import type { StartItem, StartOptions } from "./engine.ts";
 /** A run to be inserted: names resolved, limits checked. */
 export interface NewRun {
   version: JobVersion;
+  /** The version's, or one of its own when it asks for a certain executor. */
+  queueId: number;
   priority: number;
   triggerId: number | null;
   parentId: string | null;
@@ -37,6 +40,7 @@ export async function resolveItems(
   options: StartOptions,
 ): Promise<NewRun[]> {
   const runs: NewRun[] = [];
+  const particular: { run: NewRun; requirement: Requirement }[] = [];
   for (const [at, item] of items.entries()) {
     const field = (name: string) => fieldOf(options, at, name);
     const namespaceId = await context.catalog.namespaceId(item.namespace, field("namespace"));
@@ -64,8 +68,9 @@ export async function resolveItems(
     if (item.after != null && item.after.length > LIMITS.afterPerRun) {
       throw limitExceeded(`a run can wait for at most ${LIMITS.afterPerRun} others`, field("after"));
     }
-    runs.push({
+    const run: NewRun = {
       version,
+      queueId: version.queueId,
       priority: item.priority ?? version.priority,
       triggerId: null,
       parentId: options.parentId ?? null,
@@ -74,7 +79,28 @@ export async function resolveItems(
       input: item.input ?? null,
       bytes: item.inputBytes ?? null,
       tags: item.tags == null ? null : checkTags(item.tags, field("tags")),
-    });
+    };
+    runs.push(run);
+    if (item.requires != null) {
+      particular.push({ run, requirement: narrowed(version.requirement, checked(item.requires, field)) });
+    }
+  }
+  if (particular.length > 0) {
+    const keys = particular.map(({ run: { version }, requirement }) => ({
+      ...queueOf(version),
+      requirement,
+    }));
+    const queueIds = await context.catalog.ensureQueues(keys);
+    for (const [at, { run }] of particular.entries()) run.queueId = queueIds[at] ?? run.queueId;
   }
   return runs;
+}
+
+const queueOf = ({ namespaceId, group, type }: JobVersion) => ({ namespaceId, group, type });
+
+function checked({ executor, labels }: Requirement, field: (name: string) => string): Requirement {
+  return {
+    ...(executor === undefined ? {} : { executor: checkName(executor, field("executor")) }),
+    ...(labels === undefined ? {} : { labels: checkLabels(labels, field("requires")) }),
+  };
 }

@@ -1,6 +1,7 @@
 /** Starts runs, all or none: coalesces simple requests, takes those with keys or runs to wait for apart. */
 import { createHash } from "node:crypto";
 import { LIMITS } from "../config.ts";
+import { requirementText } from "../core/placement.ts";
 import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../core/rejection.ts";
 import type { RunState } from "../core/run.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
@@ -109,6 +110,8 @@ function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns[
     item.delayMs ?? null,
     item.tags ?? null,
     item.after ?? null,
+    // Keys of before these existed keep their meaning.
+    ...(item.requires == null ? [] : [requirementText(item.requires)]),
   ]);
   const hash = createHash("sha256").update(JSON.stringify(asked)).digest();
   return { namespaceId: first.version.namespaceId, key, hash };

@@ -52,10 +52,11 @@ export async function takeLeases(
 ): Promise<ClaimedLease[]> {
   const { executor, types, max = 1, waitSeconds = DEFAULT_WAIT_SECONDS, requestId } = request;
   const { principal, namespaceId } = caller;
-  const executorId = await presence.touch({ namespaceId, name: executor }, groups, principal.groups);
+  const known = await presence.touch({ namespaceId, name: executor }, groups, principal.groups);
   const poll: ClaimPoll = {
     namespaceId,
-    executorId,
+    executorId: known.id,
+    executor: known,
     groups,
     types: types && [...new Set(types)],
     max,

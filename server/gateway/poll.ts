@@ -18,7 +18,7 @@ import type { ClaimedLease, ClaimPoll, Engine } from "../engine/engine.ts";
 import type { Catalog } from "../store/catalog.ts";
 import type { Channel } from "../store/channel.ts";
 import { isAway, type Sql } from "../store/connection.ts";
-import { queuesWithWork } from "../store/work.ts";
+import { askingQueuesWithWork, queuesWithWork } from "../store/work.ts";
 import { keysOf, keysOfQueue, Waiters } from "./waiters.ts";
 
 /** The other end of a poll. */
@@ -225,11 +225,15 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
   let looks = 0;
   let looking = false;
   const look = async (): Promise<void> => {
-    if (waiters.size === 0 || looking) return;
+    if (looking) return;
     looking = true;
     try {
-      const queueIds = await queuesWithWork(sql);
+      const found = catalog.beginLook();
+      // Without parked polls nobody tells this server of queues that a busy executor's next poll has to read.
+      const queueIds = await (waiters.size > 0 ? queuesWithWork(sql) : askingQueuesWithWork(sql));
+      catalog.sawWork(found, queueIds);
       if (queueIds.length > 0) await ring(queueIds);
+      if (waiters.size === 0) return;
       looks += 1;
       if (looks % TOUCH_EVERY_LOOKS === 0) {
         await touchAll([...waiters.all()].map(({ poll }) => poll.executorId));

@@ -2,6 +2,7 @@
 import type { StartRun } from "../../worker/protocol.ts";
 import { LIMITS } from "../config.ts";
 import { checkName } from "../core/name.ts";
+import { checkLabels } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
 import type { StartItem } from "../engine/engine.ts";
 import { bytesOf, jsonText } from "./body.ts";
@@ -26,6 +27,12 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
   if (run.idempotencyKey !== undefined)
     item.idempotencyKey = checkKey(run.idempotencyKey, `${field}.idempotencyKey`);
   if (run.after !== undefined) item.after = run.after;
+  if (run.executor !== undefined || run.requires !== undefined) {
+    item.requires = {
+      ...(run.executor === undefined ? {} : { executor: checkName(run.executor, `${field}.executor`) }),
+      ...(run.requires === undefined ? {} : { labels: checkLabels(run.requires, `${field}.requires`) }),
+    };
+  }
   return item;
 }
 

@@ -1,26 +1,41 @@
 /** Parked polls in the order in which they came, found by the queues they would take from. Pure bookkeeping. */
-import type { Queue } from "../store/catalog.ts";
+import { fits, isOpen, type Placeable } from "../core/placement.ts";
+import type { Queue } from "../store/queues.ts";
 
 /** What a poll reads: `types` absent means any type. */
 export interface Wants {
   namespaceId: number;
   groups: string[];
   types?: string[] | undefined;
+  executor?: Placeable | undefined;
 }
 
 /**
  * One key per type or, for polls that take any type, one per group: as many as the poll names, never their product.
- * New queues so need no bookkeeping.
+ * New queues so need no bookkeeping. One more is the executor's, for runs that are for nobody else.
  */
-export function keysOf({ namespaceId, groups, types }: Wants): string[] {
-  return types
+export function keysOf({ namespaceId, groups, types, executor }: Wants): string[] {
+  const keys = types
     ? types.map((type) => `${namespaceId} ${type}`)
     : groups.map((group) => `${namespaceId}/${group}`);
+  return executor ? [...keys, `${namespaceId}=${executor.name}`] : keys;
 }
 
-/** The keys under which a queue's waiters are: numbers hold neither blank nor slash, so the two kinds never meet. */
-export function keysOfQueue({ namespaceId, group, type }: Queue): [ofGroup: string, ofType: string] {
-  return [`${namespaceId}/${group}`, `${namespaceId} ${type}`];
+/** The keys under which a queue's waiters are: numbers hold none of the marks, so the kinds never meet. */
+export function keysOfQueue({ namespaceId, group, type, requirement }: Queue): string[] {
+  return requirement.executor === undefined
+    ? [`${namespaceId}/${group}`, `${namespaceId} ${type}`]
+    : [`${namespaceId}=${requirement.executor}`];
+}
+
+function wants({ groups, types, executor }: Wants, queue: Queue, open: boolean): boolean {
+  if (!groups.includes(queue.group)) return false;
+  if (open) return true;
+  return (
+    (types === undefined || types.includes(queue.type)) &&
+    executor !== undefined &&
+    fits(queue.requirement, executor)
+  );
 }
 
 interface Waiting {
@@ -60,16 +75,17 @@ export class Waiters<Waiter extends Waiting> {
   /** Up to `count` that want the queue's runs and are not busy, longest parked first. */
   first(queue: Queue, count: number): Waiter[] {
     return keysOfQueue(queue)
-      .flatMap((key) => this.#idle(key, queue.group, count))
+      .flatMap((key) => this.#idle(key, queue, count))
       .sort((a, b) => a.place - b.place)
       .slice(0, count);
   }
 
-  #idle(key: string, group: string, count: number): Waiter[] {
+  #idle(key: string, queue: Queue, count: number): Waiter[] {
     const found: Waiter[] = [];
+    const open = isOpen(queue.requirement);
     for (const waiter of this.#lists.get(key) ?? []) {
       if (found.length === count) break;
-      if (!waiter.busy && waiter.poll.groups.includes(group)) found.push(waiter);
+      if (!waiter.busy && wants(waiter.poll, queue, open)) found.push(waiter);
     }
     return found;
   }

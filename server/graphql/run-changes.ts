@@ -1,6 +1,7 @@
 /** Runs started, cancelled and tried again. The engine does it; what is asked for of the answer decides what is read. */
 import { type GraphQLResolveInfo, Kind } from "graphql";
 import { durationMs } from "../core/duration.ts";
+import { checkLabels, type Requirement } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
 import type { RunState } from "../core/run.ts";
 import type { NewInput, StartedRun, StartItem } from "../engine/engine.ts";
@@ -23,6 +24,11 @@ const StartRunInput = builder.inputType("StartRunInput", {
     tags: t.stringList(),
     idempotencyKey: t.string({ description: "The same request with the same key starts nothing new." }),
     after: t.idList({ description: "Runs to wait for, whatever they end as." }),
+    executor: t.string({ description: "The one executor that may run it; it waits for that one." }),
+    requires: t.field({
+      type: "JSON",
+      description: 'Labels its executor must have, such as {gpu: "a100"}, beside those the job requires.',
+    }),
   }),
 });
 
@@ -55,6 +61,15 @@ function readStart(input: StartInput, place: string): StartItem {
     idempotencyKey:
       input.idempotencyKey == null ? null : checkText(input.idempotencyKey, `${place}idempotencyKey`),
     after: input.after ?? null,
+    requires: readRequirement(input, place),
+  };
+}
+
+function readRequirement({ executor, requires }: StartInput, place: string): Requirement | null {
+  if (executor == null && requires == null) return null;
+  return {
+    ...(executor == null ? {} : { executor }),
+    ...(requires == null ? {} : { labels: checkLabels(JSON.parse(requires.text), `${place}requires`) }),
   };
 }
 

@@ -3,16 +3,11 @@
  * Versions never change, so they are never stale; a job's current version is checked again by the statement
  * that uses it, and `forget` drops what another server changed.
  */
+import type { Requirement } from "../core/placement.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { Sql } from "./connection.ts";
-
-export interface Queue {
-  id: number;
-  namespaceId: number;
-  group: string;
-  type: string;
-}
+import { createQueues } from "./queues.ts";
 
 /** A job at one version, with what a lease or a settle needs of it. */
 export interface JobVersion {
@@ -25,6 +20,8 @@ export interface JobVersion {
   queueId: number;
   group: string;
   type: string;
+  /** What its runs ask of their executor, unless they say more. */
+  requirement: Requirement;
   /** JSON text. */
   input: string | null;
   priority: number;
@@ -43,18 +40,13 @@ export type Catalog = ReturnType<typeof createCatalog>;
 export function createCatalog(sql: Sql) {
   const namespaces = new Map<string, { id: number; name: string }>();
   const namespaceNames = new Map<number, string>();
-  const queues = new Map<number, Queue>();
-  const queuesByGroup = new Map<string, Queue[]>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
-  /** The query under way, and the one that waits for its end: a query may have begun before its caller's commit. */
-  let queuesRead: Promise<void> = Promise.resolve();
-  let queuesNext: Promise<void> | null = null;
 
   const readVersions = async (where: ReturnType<Sql>): Promise<JobVersion[]> => {
     const rows = await sql<JobVersion[]>`
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
-        v.version, v.queue_id as "queueId", q."group", q.type, v.input, v.priority, v.retry,
+        v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority, v.retry,
         v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
         v.dead_letter as "deadLetter"
       from escapement.job_version v
@@ -69,21 +61,9 @@ export function createCatalog(sql: Sql) {
     return rows;
   };
 
-  const readQueues = async (): Promise<void> => {
-    const rows = await sql<Queue[]>`
-      select id, namespace_id as "namespaceId", "group", type from escapement.queue`;
-    queues.clear();
-    queuesByGroup.clear();
-    for (const queue of rows) {
-      queues.set(queue.id, queue);
-      const key = `${queue.namespaceId}/${queue.group}`;
-      const list = queuesByGroup.get(key);
-      if (list) list.push(queue);
-      else queuesByGroup.set(key, [queue]);
-    }
-  };
-
   const catalog = {
+    ...createQueues(sql),
+
     /** @throws NOT_FOUND */
     async namespaceId(name: string, field = "namespace"): Promise<number> {
       const known = namespaces.get(name);
@@ -137,29 +117,6 @@ export function createCatalog(sql: Sql) {
         }
       }
       return found;
-    },
-
-    /** The queues a poll of these groups and types reads; `types` absent means any type. */
-    queueIds(namespaceId: number, groups: string[], types?: string[]): number[] {
-      const wanted = types && new Set(types);
-      return groups.flatMap((group) =>
-        (queuesByGroup.get(`${namespaceId}/${group}`) ?? [])
-          .filter((queue) => !wanted || wanted.has(queue.type))
-          .map((queue) => queue.id),
-      );
-    },
-
-    queue: (id: number): Queue | undefined => queues.get(id),
-
-    /** Reads the queues anew, as they are after this call; concurrent calls share the next query. */
-    refreshQueues(): Promise<void> {
-      queuesNext ??= queuesRead.then(() => {
-        queuesNext = null;
-        const read = readQueues();
-        queuesRead = read.catch(() => {});
-        return read;
-      });
-      return queuesNext;
     },
 
     /** Drops which versions are current, after a change here or elsewhere. */

@@ -166,7 +166,7 @@ function sameRetry(one: RetryPolicy, other: RetryPolicy): boolean {
 function queueOf(sql: Sql, namespaceId: number, { group, type }: JobContent): Fragment {
   return sql`
     insert into escapement.queue (namespace_id, "group", type) values (${namespaceId}, ${group}, ${type})
-    on conflict (namespace_id, "group", type) do update set type = excluded.type
+    on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type
     returning id`;
 }
 

@@ -2,6 +2,7 @@
  * Executors as they report: every call of one makes it known and says that it is alive. What is written now and then
  * for thousands of executors goes in one statement each time, on the connection that does not wait for the disk.
  */
+import type { Placeable } from "../core/placement.ts";
 import { forbidden, notFound } from "../core/rejection.ts";
 import type { Channel } from "./channel.ts";
 import type { Database } from "./connection.ts";
@@ -25,13 +26,26 @@ export interface ExecutorName {
   name: string;
 }
 
+/** What is known of an executor; kept up to date while anybody polls for it. */
+export interface KnownExecutor extends Placeable {
+  readonly id: number;
+  readonly namespaceId: number;
+  groups: string[];
+  /** Of this process's monotonic clock. */
+  touchedAt: number;
+}
+
 export interface Presence {
   /**
-   * Says that an executor claims runs of `groups`, and answers with its number: at once if it is known, else after
-   * it was written. `allowed` are the groups that its token may work for; null: every group.
+   * Says that an executor claims runs of `groups`, and answers with what is known of it: at once if it is known, else
+   * after it was written. `allowed` are the groups that its token may work for; null: every group.
    * @throws FORBIDDEN when the executor of this name also works for others.
    */
-  touch(executor: ExecutorName, groups: string[], allowed: string[] | null): Promise<number> | number;
+  touch(
+    executor: ExecutorName,
+    groups: string[],
+    allowed: string[] | null,
+  ): Promise<KnownExecutor> | KnownExecutor;
   /** Says that these are alive, for polls that wait longer than anybody would believe. */
   touchAll(executorIds: Iterable<number>): Promise<void>;
   /** Writes what an executor says about itself. @throws FORBIDDEN as `touch` does. */
@@ -43,32 +57,31 @@ export interface Presence {
   close(): void;
 }
 
-interface Known {
-  id: number;
-  groups: string[];
-  touchedAt: number;
-}
-
 interface Row {
   id: number;
   groups: string[];
+  labels: Record<string, string> | null;
   /** New, or back after it had left. */
   changed: boolean;
 }
 
 export function createPresence(database: Database, channel: Pick<Channel, "publish">): Presence {
   const { sql, heartbeatSql } = database;
-  const known = new Map<string, Known>();
+  const known = new Map<string, KnownExecutor>();
   const keyOf = ({ namespaceId, name }: ExecutorName): string => `${namespaceId}/${name}`;
 
-  const remember = (executor: ExecutorName, row: Row): Known => {
-    const entry = { id: row.id, groups: row.groups, touchedAt: performance.now() };
+  const remember = (executor: ExecutorName, row: Row): KnownExecutor => {
+    const { id, groups, labels } = row;
+    const news = { groups, labels: labels ?? {}, touchedAt: performance.now() };
+    const before = known.get(keyOf(executor));
+    // The same object: parked polls hold on to it.
+    const entry = before?.id === id ? Object.assign(before, news) : { id, ...executor, ...news };
     known.set(keyOf(executor), entry);
     if (row.changed) channel.publish([{ kind: "executor", id: row.id, namespaceId: executor.namespaceId }]);
     return entry;
   };
 
-  const isFresh = (entry: Known): boolean => performance.now() - entry.touchedAt < FORGET_AFTER_MS;
+  const isFresh = (entry: KnownExecutor): boolean => performance.now() - entry.touchedAt < FORGET_AFTER_MS;
   // Names of executors that are gone must not add up; once in a while is often enough.
   const sweep = setInterval(() => {
     for (const [key, entry] of known) if (!isFresh(entry)) known.delete(key);
@@ -97,7 +110,11 @@ export function createPresence(database: Database, channel: Pick<Channel, "publi
   };
 
   /** Adds groups to what is known of it; a poll for one of an executor's groups says nothing against the others. */
-  const upsert = async (executor: ExecutorName, groups: string[], load: string | null): Promise<Known> => {
+  const upsert = async (
+    executor: ExecutorName,
+    groups: string[],
+    load: string | null,
+  ): Promise<KnownExecutor> => {
     const [row] = await heartbeatSql<Row[]>`
       with before as (
         select left_at from escapement.executor
@@ -111,25 +128,25 @@ export function createPresence(database: Database, channel: Pick<Channel, "publi
         load = coalesce(excluded.load, e.load),
         groups = case when e.groups @> excluded.groups then e.groups
           else array(select unnest(e.groups) union select unnest(excluded.groups) order by 1) end
-      returning id, groups, not exists (select from before where left_at is null) as changed`;
+      returning id, groups, labels, not exists (select from before where left_at is null) as changed`;
     return remember(executor, row as Row);
   };
 
   const presence: Presence = {
     touch(executor, groups, allowed) {
       const entry = known.get(keyOf(executor));
-      const covers = (entry: Known): boolean => groups.every((group) => entry.groups.includes(group));
+      const covers = (entry: KnownExecutor): boolean => groups.every((group) => entry.groups.includes(group));
       if (!entry || !isFresh(entry) || !covers(entry)) {
-        return guard(executor, allowed).then(async () => (await upsert(executor, groups, null)).id);
+        return guard(executor, allowed).then(() => upsert(executor, groups, null));
       }
       if (allowed !== null && !entry.groups.every((group) => allowed.includes(group))) {
-        return guard(executor, allowed).then(() => entry.id);
+        return guard(executor, allowed).then(() => entry);
       }
       if (performance.now() - entry.touchedAt >= TOUCH_EVERY_MS) {
         entry.touchedAt = performance.now();
         void touchLater(entry.id);
       }
-      return entry.id;
+      return entry;
     },
 
     async touchAll(executorIds) {
@@ -152,7 +169,7 @@ export function createPresence(database: Database, channel: Pick<Channel, "publi
           load = coalesce(excluded.load, e.load), last_heartbeat_at = escapement.clock(), left_at = null
         returning id`;
       const { id } = row as { id: number };
-      return remember(executor, { id, groups, changed: true }).id;
+      return remember(executor, { id, groups, labels: labels ?? null, changed: true }).id;
     },
 
     async heartbeat(executor, load, allowed) {

@@ -36,7 +36,7 @@ export const namespace = escapement.table("namespace", {
   createdAt: instant().notNull().default(sql`escapement.clock()`),
 });
 
-/** One (namespace, group, type) that runs queue for; `ready` is ordered inside each. */
+/** One (namespace, group, type, requirement) that runs queue for; `ready` is ordered inside each. */
 export const queue = escapement.table(
   "queue",
   {
@@ -46,8 +46,15 @@ export const queue = escapement.table(
       .references(() => namespace.id),
     group: text().notNull(),
     type: text().notNull(),
+    /** core/placement's Requirement; empty: any executor of the group that takes the type. */
+    requirement: jsonb().notNull().default({}),
+    /** When a run or a job last asked for it, to the hour; queues with a requirement go when nobody does. */
+    usedAt: instant().notNull().default(sql`escapement.clock()`),
   },
-  (t) => [uniqueIndex("queue_once").on(t.namespaceId, t.group, t.type)],
+  (t) => [
+    uniqueIndex("queue_once").on(t.namespaceId, t.group, t.type, t.requirement),
+    index("queue_asking").on(t.id).where(sql`requirement <> '{}'`),
+  ],
 );
 
 export const job = escapement.table(
@@ -449,6 +456,15 @@ export const executor = escapement.table(
     capacity: integer(),
     labels: jsonb(),
     load: jsonb(),
+    /** When `load` was reported; an old report says nothing. */
+    loadAt: instant(),
+    /** {cpu?, memory?}: above these it gets no new leases. */
+    maxLoad: jsonb(),
+    /** Set by a person: no new leases until somebody lifts it. */
+    drainingAt: instant(),
+    drainReason: text(),
+    /** Its silence was noticed and told; a sign of life clears it. */
+    offlineAt: instant(),
     registeredAt: instant().notNull().default(sql`escapement.clock()`),
     lastHeartbeatAt: instant().notNull().default(sql`escapement.clock()`),
     leftAt: instant(),
@@ -458,6 +474,15 @@ export const executor = escapement.table(
     check("executor_capacity_positive", sql`capacity > 0`),
   ],
 );
+
+/**
+ * One row per executor with a capacity. Each claim for it counts its leases and moves `claims` on, so of two that
+ * counted the same, one finds that the other came first.
+ */
+export const seat = escapement.table("seat", {
+  executorId: integer().primaryKey(),
+  claims: bigint({ mode: "number" }).notNull().default(0),
+});
 
 /** The one row whose holder promotes triggers and sweeps leases. */
 export const leader = escapement.table(

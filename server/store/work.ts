@@ -15,6 +15,14 @@ export async function queuesWithWork(sql: Sql): Promise<number[]> {
   return rows.map((row) => row.id);
 }
 
+/** Those of the queues with a requirement that hold ready runs: one index look per such queue. */
+export async function askingQueuesWithWork(sql: Sql): Promise<number[]> {
+  const rows = await sql<{ id: number }[]>`
+    select q.id from escapement.queue q
+    where q.requirement <> '{}' and exists (select from escapement.ready r where r.queue_id = q.id)`;
+  return rows.map((row) => row.id);
+}
+
 /** Where a run belongs. */
 export interface RunScope {
   namespaceId: number;

@@ -86,7 +86,7 @@ export async function addJob(
   await sql`
     with made_queue as (
       insert into escapement.queue (namespace_id, "group", type) values (1, 'default', ${options.type ?? name})
-      on conflict (namespace_id, "group", type) do update set type = excluded.type returning id
+      on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type returning id
     ),
     made_job as (insert into escapement.job (namespace_id, name) values (1, ${name}) returning id),
     made_version as (
