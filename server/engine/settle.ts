@@ -33,6 +33,7 @@ interface Facts {
 
 /** The optimistic guess about a release: nobody asked to cancel. */
 const UNSEEN = { failures: 0, elapsedMs: 0, cancelRequested: false, cancelReason: null };
+const UNKNOWN: SettleResult = { status: "unknown" };
 const SUCCEEDED: SettleResult = { status: "ok", state: "SUCCEEDED" };
 /** A settle races with at most one cancel request and one expiry; each look decides anew. */
 const LOOKS = 3;
@@ -44,18 +45,23 @@ export function createSettle(context: EngineContext) {
     weigh: (reports) => reports.length,
     run: async (requests) => {
       const results = await settle(context, requests.flat());
-      return requests.map((reports) => results.splice(0, reports.length));
+      let end = 0;
+      return requests.map((reports) => {
+        end += reports.length;
+        return results.slice(end - reports.length, end);
+      });
     },
   });
 
   return async (items: SettleItem[]): Promise<SettleResult[]> => {
     const reports: Report[] = [];
     const places: number[] = [];
-    const answers: SettleResult[] = items.map(() => ({ status: "unknown" }));
+    const answers = new Array<SettleResult>(items.length).fill(UNKNOWN);
     for (const [at, item] of items.entries()) {
       const lease = parseLeaseId(item.leaseId);
       if (lease === null) continue;
-      reports.push({ ...item, ...lease, ...checked(item, at) });
+      checkOutput(item, at);
+      reports.push({ ...item, ...lease });
       places.push(at);
     }
     const results = reports.length === 0 ? [] : await lane(reports);
@@ -64,10 +70,10 @@ export function createSettle(context: EngineContext) {
   };
 }
 
-function checked(item: SettleItem, at: number): Pick<SettleItem, "output"> {
+function checkOutput({ output }: SettleItem, at: number): void {
+  if (output == null) return;
   const field = at === 0 ? "output" : `results[${at}].output`;
-  const output = item.output ?? null;
-  const size = output === null ? 0 : Buffer.byteLength(output);
+  const size = Buffer.byteLength(output);
   if (size > LIMITS.outputBytes) {
     throw limitExceeded(
       `the output has ${size} bytes; at most ${LIMITS.outputBytes} are allowed: put more into an output file`,
@@ -75,7 +81,6 @@ function checked(item: SettleItem, at: number): Pick<SettleItem, "output"> {
     );
   }
   refuseNul(output, field);
-  return { output };
 }
 
 async function settle(context: EngineContext, reports: Report[]): Promise<SettleResult[]> {

@@ -14,9 +14,10 @@ export function readBodiesAsJson(app: FastifyInstance): void {
       done(badInput("body", `is not valid JSON: ${(error as Error).message}`));
     }
   });
-  app.addHook("preValidation", async (request) => {
+  app.addHook("preValidation", (request, _reply, done) => {
     if (request.body === undefined && request.method !== "GET" && request.method !== "DELETE")
       request.body = {};
+    done();
   });
 }
 

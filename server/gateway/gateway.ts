@@ -20,8 +20,9 @@ export async function gateway(app: FastifyInstance, parts: GatewayParts): Promis
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made here, not by anybody else: their schemas are for the document.
   app.setSerializerCompiler(() => JSON.stringify);
-  app.addHook("onSend", async (_request, reply) => {
+  app.addHook("onSend", (_request, reply, payload, done) => {
     reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    done(null, payload);
   });
   guardRoutes(app, parts);
   app.setNotFoundHandler((request) => {

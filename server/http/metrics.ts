@@ -16,14 +16,19 @@ export interface RequestCounts {
 /** Counts requests by method, route and status; addresses never become labels. */
 export function countRequests(app: FastifyInstance): RequestCounts {
   const counts = new Map<string, { labels: Labels; count: number; seconds: number }>();
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
+    const { method } = request;
+    const { statusCode: status } = reply;
     const route = request.routeOptions.url ?? "none";
-    const labels = { method: request.method, route, status: reply.statusCode };
-    const key = `${request.method} ${route} ${reply.statusCode}`;
-    const entry = counts.get(key) ?? { labels, count: 0, seconds: 0 };
+    const key = `${method} ${route} ${status}`;
+    let entry = counts.get(key);
+    if (!entry) {
+      entry = { labels: { method, route, status }, count: 0, seconds: 0 };
+      counts.set(key, entry);
+    }
     entry.count += 1;
     entry.seconds += reply.elapsedTime / 1000;
-    counts.set(key, entry);
+    done();
   });
   return {
     lines: () => {
