@@ -60,6 +60,8 @@ export const LIMITS = {
   /** Of these, one statement's: what others wait for when they want one of its rows. */
   bulkBatch: 500,
   expireBatch: 500,
+  /** Changes made by the SQL functions that the leader tells of at once. */
+  announceBatch: 1_000,
 } as const;
 
 /** Times that make the cluster's rhythm, in milliseconds. */

@@ -28,7 +28,9 @@ export function createEngine(context: EngineContext): Engine {
     async giveBackUnnamed(executorId, heldLeaseIds, graceMs) {
       const rows = await context.sql<{ id: string; secret: string }[]>`
         select id, secret from escapement.lease
-        where executor_id = ${executorId} and started_at <= escapement.clock() - ${graceMs} * interval '1 millisecond'`;
+        where executor_id = ${executorId} and started_at <= escapement.clock() - ${graceMs} * interval '1 millisecond'
+        -- Those that a worker's own transaction is completing will be gone; waiting for it would hold up others.
+        for no key update skip locked`;
       const held = new Set(heldLeaseIds);
       const unnamed = rows
         .map((row) => formatLeaseId(row.id, row.secret))

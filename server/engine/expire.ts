@@ -44,7 +44,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
     where l.expires_at <= escapement.clock()
       or l.started_at + v.timeout_ms * interval '1 millisecond' <= escapement.clock()
       or l.cancel_at + ${RHYTHM.cancelGraceMs} * interval '1 millisecond' <= escapement.clock()
-    limit ${LIMITS.expireBatch}`;
+    limit ${LIMITS.expireBatch} for update of l skip locked`;
   if (rows.length === 0) return 0;
   const versions = await catalog.versions(rows.map((row) => row.versionId));
   const departures = rows.map((row): Departure => {

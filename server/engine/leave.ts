@@ -114,9 +114,18 @@ export async function leave(
         ${column((d) => d.delayMs ?? null)}::float8[]
       ) as i(run_id, lease_secret, cancel_seen, only_if_expired, to_state, outcome, output, error, delay_ms)
     ),
+    ${
+      // A worker's own transaction may be completing one of them: nobody waits for it with the leader's row locked.
+      guard
+        ? sql`free as materialized (
+      select l.id from lead, item i join escapement.lease l on l.id = i.run_id for update of l skip locked
+    ),`
+        : sql``
+    }
     gone as (
-      delete from escapement.lease l using item i ${guard ? sql`, lead` : sql``}
+      delete from escapement.lease l using item i ${guard ? sql`, free` : sql``}
       where l.id = i.run_id and l.secret = i.lease_secret and (l.cancel_at is not null) = i.cancel_seen
+        ${guard ? sql`and l.id = free.id` : sql``}
         and (not i.only_if_expired or l.expires_at <= escapement.clock())
       returning l.*, i.to_state, i.outcome, i.output, i.error, i.delay_ms
     ),

@@ -33,31 +33,80 @@ export function createRenew(context: EngineContext) {
   };
 }
 
-async function renew({ heartbeatSql, channel }: EngineContext, renewals: Renewal[]): Promise<RenewResult[]> {
-  const rows = await heartbeatSql<
-    { n: number; status: "ok" | "lost" | "unknown"; cancel: boolean; namespaceId: number; jobId: number }[]
-  >`
-    with item as (
-      select * from unnest(
+interface Renewed {
+  n: number;
+  status: "ok" | "lost" | "unknown";
+  cancel: boolean;
+  /** Null when it was left out. */
+  namespaceId: number | null;
+  jobId: number | null;
+}
+
+/** For so long heartbeats wait for whoever has locked one of their leases. */
+const PATIENCE_MS = 50;
+const LOCK_NOT_AVAILABLE = "55P03";
+
+/**
+ * Prolongs what is free. A worker's own transaction that completes its lease keeps the row locked until it ends;
+ * all the others of the batch must not wait for that, so the second try leaves out what is locked.
+ */
+async function write(context: EngineContext, renewals: Renewal[]): Promise<Renewed[]> {
+  try {
+    return await prolong(context, renewals, false);
+  } catch (error) {
+    if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+    return await prolong(context, renewals, true);
+  }
+}
+
+async function prolong(
+  { heartbeatSql }: EngineContext,
+  renewals: Renewal[],
+  skipLocked: boolean,
+): Promise<Renewed[]> {
+  const s = heartbeatSql;
+  return await s<Renewed[]>`
+    with patience as materialized (select set_config('lock_timeout', ${String(PATIENCE_MS)}, true)),
+    item as (
+      select i.* from patience, unnest(
         ${renewals.map((r) => r.runId)}::bigint[], ${renewals.map((r) => r.secret)}::uuid[],
         ${renewals.map((r) => r.progress ?? null)}::real[], ${renewals.map((r) => r.message ?? null)}::text[]
       ) with ordinality as i(run_id, secret, progress, message, n)
     ),
     -- The last of several heartbeats of one lease in a batch speaks for all.
     latest as (select distinct on (run_id, secret) * from item order by run_id, secret, n desc),
+    ${
+      skipLocked
+        ? s`free as materialized (
+      select l.id from latest i join escapement.lease l on l.id = i.run_id for no key update of l skip locked
+    ),`
+        : s``
+    }
     renewed as (
       update escapement.lease l set
         expires_at = escapement.clock() + ${RHYTHM.leaseMs} * interval '1 millisecond',
         progress = coalesce(i.progress, l.progress),
         message = coalesce(i.message, l.message)
-      from latest i
+      from latest i ${skipLocked ? s`, free` : s``}
       where l.id = i.run_id and l.secret = i.secret and l.expires_at > escapement.clock()
+        ${skipLocked ? s`and l.id = free.id` : s``}
       returning l.id, l.secret, l.cancel_at is not null as cancel, l.namespace_id, l.job_id
     )
     select i.n::int, coalesce(r.cancel, false) as cancel, r.namespace_id as "namespaceId", r.job_id as "jobId",
       case when r.id is not null then 'ok'
+        ${
+          // Still there and not prolonged: locked. Its next heartbeat knows more.
+          skipLocked
+            ? s`when exists (select from escapement.lease l
+          where l.id = i.run_id and l.secret = i.secret and l.expires_at > escapement.clock()) then 'ok'`
+            : s``
+        }
         when exists (select from escapement.run x where x.id = i.run_id) then 'lost' else 'unknown' end as status
     from item i left join renewed r on r.id = i.run_id and r.secret = i.secret`;
+}
+
+async function renew(context: EngineContext, renewals: Renewal[]): Promise<RenewResult[]> {
+  const rows = await write(context, renewals);
   const results: RenewResult[] = renewals.map(() => ({ status: "unknown" }));
   const told = rows.flatMap((row) => {
     const renewal = renewals[row.n - 1] as Renewal;
@@ -66,7 +115,7 @@ async function renew({ heartbeatSql, channel }: EngineContext, renewals: Renewal
         ? { status: "ok", cancel: row.cancel, leaseSeconds: RHYTHM.leaseMs / 1000 }
         : { status: row.status };
     const says = renewal.progress !== undefined || renewal.message !== undefined;
-    return row.status === "ok" && says
+    return row.status === "ok" && row.namespaceId !== null && row.jobId !== null && says
       ? [
           {
             kind: "run" as const,
@@ -78,6 +127,6 @@ async function renew({ heartbeatSql, channel }: EngineContext, renewals: Renewal
         ]
       : [];
   });
-  if (told.length > 0) channel.publish(told);
+  if (told.length > 0) context.channel.publish(told);
   return results;
 }

@@ -1,5 +1,6 @@
 /** Sweeps overdue leases and repairs holds, on the leader. */
 import { LIMITS, RHYTHM } from "../config.ts";
+import { announceForeign } from "../engine/announce.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
@@ -24,8 +25,9 @@ export function createReaper(
       if (guard === null) return RHYTHM.sweepMs;
       const overdue = await expire(context, guard);
       await announceSilent(context);
+      const foreign = await announceForeign(context);
       if (sweeps++ % SWEEPS_PER_REPAIR === 0) await repairHolds(context);
-      return overdue === LIMITS.expireBatch ? 0 : RHYTHM.sweepMs;
+      return overdue === LIMITS.expireBatch || foreign === LIMITS.announceBatch ? 0 : RHYTHM.sweepMs;
     },
   });
 }

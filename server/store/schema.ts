@@ -443,6 +443,17 @@ export const idempotency = escapement.table(
   ],
 );
 
+/** Changes that the SQL functions made in somebody else's transaction; the leader tells of them and deletes them. */
+export const unannounced = escapement.table("unannounced", {
+  id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+  runId: runId().notNull(),
+  namespaceId: integer().notNull(),
+  jobId: integer().notNull(),
+  state: text().notNull(),
+  /** It has ended, and others may wait for that. */
+  awaited: boolean().notNull().default(false),
+});
+
 export const executor = escapement.table(
   "executor",
   {

@@ -19,7 +19,13 @@ declare module "vitest" {
 }
 
 /** Speed instead of durability: nobody needs a test run's data after a power cut. */
-const SETTINGS = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "200" };
+const SETTINGS = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  max_connections: "200",
+  max_prepared_transactions: "4",
+};
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = process.env.TEST_DATABASE_URL ? undefined : await startTemporary();

@@ -1,0 +1,29 @@
+/**
+ * Tells of what `escapement.start_run` and `escapement.complete` changed inside somebody else's transaction, once it has
+ * committed. They cannot notify themselves: a NOTIFY holds a lock of the whole cluster until its transaction is safe on
+ * the standby, and the heartbeats' connection would wait for it.
+ */
+import { LIMITS } from "../config.ts";
+import type { RunState } from "../core/run.ts";
+import type { EngineContext } from "./context.ts";
+import { releaseDependents } from "./release.ts";
+
+/** Tells one batch; returns how many. A crash in between loses hints, and the repair finds the waiting runs. */
+export async function announceForeign(context: EngineContext): Promise<number> {
+  const { sql, channel } = context;
+  const told = await sql<
+    { runId: string; namespaceId: number; jobId: number; state: RunState; awaited: boolean }[]
+  >`
+    with told as (
+      delete from escapement.unannounced where id = any(array(
+        select id from escapement.unannounced order by id limit ${LIMITS.announceBatch} for update skip locked
+      )) returning *
+    )
+    select run_id as "runId", namespace_id as "namespaceId", job_id as "jobId", state, awaited from told order by id`;
+  channel.publish(told.map(({ runId: id, awaited: _, ...run }) => ({ kind: "run" as const, id, ...run })));
+  await releaseDependents(
+    context,
+    told.filter((run) => run.awaited).map((run) => run.runId),
+  );
+  return told.length;
+}
