@@ -95,7 +95,7 @@ describe("complete", () => {
         queue_id,
         trigger_id,
         ...row
-      } = ended?.row;
+      } = ended?.row ?? {};
       expect([secret, ended_at, ready_at, started_at, scheduled_at].every((value) => value !== null)).toBe(
         true,
       );
