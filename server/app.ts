@@ -16,6 +16,7 @@ import { createTicker } from "./loops/ticker.ts";
 import { type Catalog, createCatalog } from "./store/catalog.ts";
 import { type Channel, openChannel } from "./store/channel.ts";
 import { connect, type Database } from "./store/connection.ts";
+import { diskStore } from "./store/output-disk.ts";
 import { createOutputs } from "./store/outputs.ts";
 import { createTokens, type Tokens } from "./store/tokens.ts";
 
@@ -64,7 +65,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   };
   const engine = createEngine(context);
   const tokens = createTokens(database, config);
-  const outputs = createOutputs(config.dataDir, channel);
+  const outputs = createOutputs(diskStore(config.dataDir), channel);
 
   const leader = createLeader(
     context,

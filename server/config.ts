@@ -19,8 +19,8 @@ export const LIMITS = {
   logBytes: 10 * 1024 * 1024,
   /** One log append: workers flush far more often than this fills. */
   logAppendBytes: 1024 * 1024,
-  /** One output file on the file system store. */
-  fileBytes: 1024 * 1024 * 1024,
+  /** One output file: of any size that one upload can last. */
+  fileBytes: 64 * 1024 * 1024 * 1024,
   filesPerRun: 1_000,
   /** Runs in one request: one statement of this size takes some 50 ms. */
   runsPerRequest: 10_000,

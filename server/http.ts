@@ -40,7 +40,7 @@ export interface HttpDeps {
 
 /** A client has so long to send its headers, and all of a request: a large output file takes its time. */
 const HEADERS_MS = 15_000;
-const REQUEST_MS = 600_000;
+const REQUEST_MS = 3_600_000;
 /** Longer than the idle time of usual proxies, so that it is never us who closes under a request. */
 const KEEP_ALIVE_MS = 75_000;
 /** Requests that are still open after this are cut when the server closes. */

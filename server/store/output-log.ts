@@ -1,8 +1,6 @@
 /** An attempt's log: text lines with time and level, appended in order, cut at a limit, read by byte offsets. */
-import { mkdir, open, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { LIMITS } from "../config.ts";
-import { attemptsIn, type RunFolder, unlessMissing } from "./output-folder.ts";
+import type { LogBytes, OutputOwner } from "./output-store.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -13,6 +11,15 @@ export interface LogLine {
   level: LogLevel;
   /** Line breaks in it make lines of their own. */
   message: string;
+}
+
+/** Where to read a log. Without `attempt`: the last one that has a log. */
+export interface LogPlace {
+  attempt?: number | undefined;
+  /** Bytes from the beginning; negative: from the end. */
+  offset?: number | undefined;
+  /** Bytes at most. */
+  limit?: number | undefined;
 }
 
 /** A piece of a log. `text` holds whole lines, except where one line is longer than the piece. */
@@ -54,74 +61,52 @@ function format(lines: LogLine[]): Buffer {
   return Buffer.from(text.join(""));
 }
 
-export function createLogs(folder: RunFolder) {
+/** What a log of `size` bytes gets for these lines; null when it is full. */
+function composed(lines: LogLine[], size: number): Buffer | null {
+  const room = LIMITS.logBytes - size;
+  // A cut log ends in its notice, which is beyond the limit.
+  if (room <= 0) return null;
+  const bytes = format(lines);
+  return bytes.length <= room
+    ? bytes
+    : Buffer.concat([bytes.subarray(0, wholeCharacters(bytes, room)), notice()]);
+}
+
+export function createLogs(store: LogBytes) {
   /** Who appends to a log now; the next one waits. Empty when nobody does. */
   const tails = new Map<string, Promise<unknown>>();
-  const pathOf = (runId: string, attempt: number): string => join(folder(runId), String(attempt), "log");
-
-  const write = async (path: string, lines: LogLine[]): Promise<void> => {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(path, "a");
-    try {
-      const { size } = await file.stat();
-      const room = LIMITS.logBytes - size;
-      // A cut log ends in its notice, which is beyond the limit.
-      if (room <= 0) return;
-      const bytes = format(lines);
-      if (bytes.length <= room) await file.appendFile(bytes);
-      else await file.appendFile(Buffer.concat([bytes.subarray(0, wholeCharacters(bytes, room)), notice()]));
-    } finally {
-      await file.close();
-    }
-  };
 
   return {
-    append({ runId, attempt }: { runId: string; attempt: number }, lines: LogLine[]): Promise<void> {
-      const path = pathOf(runId, attempt);
-      const turn = (tails.get(path) ?? Promise.resolve()).then(() => write(path, lines));
+    append({ runId, attempt }: OutputOwner, lines: LogLine[]): Promise<void> {
+      const log = `${runId}/${attempt}`;
+      const turn = (tails.get(log) ?? Promise.resolve()).then(() =>
+        store.append(runId, attempt, (size) => composed(lines, size)),
+      );
       const tail = turn
         .catch(() => {})
         .then(() => {
-          if (tails.get(path) === tail) tails.delete(path);
+          if (tails.get(log) === tail) tails.delete(log);
         });
-      tails.set(path, tail);
+      tails.set(log, tail);
       return turn;
     },
 
-    async attempts(runId: string): Promise<number[]> {
-      const attempts = await attemptsIn(folder(runId));
-      const found = await Promise.all(attempts.map((attempt) => unlessMissing(stat(pathOf(runId, attempt)))));
-      return attempts.filter((_, at) => found[at] !== null);
-    },
-
-    async read(
-      runId: string,
-      from: { attempt?: number | undefined; offset?: number | undefined; limit?: number | undefined },
-    ): Promise<LogSlice | null> {
-      const attempt = from.attempt ?? (await this.attempts(runId)).at(-1);
+    async read(runId: string, from: LogPlace): Promise<LogSlice | null> {
+      const attempt = from.attempt ?? (await store.attempts(runId)).at(-1);
       if (attempt === undefined) return null;
-      const file = await unlessMissing(open(pathOf(runId, attempt), "r"));
-      if (file === null) return null;
-      try {
-        const { size } = await file.stat();
-        const asked = from.offset ?? 0;
+      const asked = from.offset ?? 0;
+      const read = await store.read(runId, attempt, (size) => {
         const start = Math.min(asked < 0 ? Math.max(0, size + asked) : asked, size);
-        const length = Math.min(
-          Math.max(from.limit ?? READ_BYTES, READ_BYTES_MIN),
-          READ_BYTES_MAX,
-          size - start,
-        );
-        const buffer = Buffer.alloc(length);
-        const { bytesRead } = await file.read(buffer, 0, length, start);
-        const bytes = buffer.subarray(0, bytesRead);
-        // Counting from the end lands inside a line; the reader wants to begin with a whole one.
-        const skip = asked < 0 && start > 0 ? bytes.indexOf(NEWLINE) + 1 : 0;
-        const end = wholeLines(bytes, start + bytesRead < size);
-        const text = bytes.subarray(skip, Math.max(skip, end)).toString();
-        return { attempt, text, offset: start + skip, nextOffset: start + Math.max(skip, end), size };
-      } finally {
-        await file.close();
-      }
+        const wanted = Math.max(from.limit ?? READ_BYTES, READ_BYTES_MIN);
+        return { start, length: Math.min(wanted, READ_BYTES_MAX, size - start) };
+      });
+      if (read === null) return null;
+      const { start, size, bytes } = read;
+      // Counting from the end lands inside a line; the reader wants to begin with a whole one.
+      const skip = asked < 0 && start > 0 ? bytes.indexOf(NEWLINE) + 1 : 0;
+      const end = Math.max(skip, wholeLines(bytes, start + bytes.length < size));
+      const text = bytes.subarray(skip, end).toString();
+      return { attempt, text, offset: start + skip, nextOffset: start + end, size };
     },
   };
 }

@@ -2,6 +2,7 @@
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHttp } from "../../server/http.ts";
+import { diskStore } from "../../server/store/output-disk.ts";
 import { createOutputs } from "../../server/store/outputs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { ask, client, type Sent, send, type TestLease, until } from "./raw.ts";
@@ -109,7 +110,7 @@ test("a start that commits while an empty claim is on its way back is not missed
     },
   };
   const { config, database, catalog, channel, tokens } = server;
-  const outputs = createOutputs(config.dataDir, channel);
+  const outputs = createOutputs(diskStore(config.dataDir), channel);
   const app = await createHttp({
     config,
     database,
