@@ -1,27 +1,33 @@
 /** Puts the arrows together over one database. */
-import { cancel } from "./cancel.ts";
+import { cancel, cancelRuns } from "./cancel.ts";
 import { startChildren } from "./children.ts";
 import { createClaim } from "./claim.ts";
 import { type EngineContext, formatLeaseId } from "./context.ts";
 import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
+import { hasten } from "./hasten.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
+import { rerun } from "./rerun.ts";
 import { createSettle } from "./settle.ts";
 import { createStart } from "./start.ts";
 
 /** The engine over one database. */
 export function createEngine(context: EngineContext): Engine {
+  const start = createStart(context);
   const settle = createSettle(context);
   // Before the polls hear of it: what they then claim reads these queues.
   context.channel.on("ready", (queueIds) => context.catalog.wakeQueues(queueIds));
   return {
-    start: createStart(context),
+    start,
     claim: createClaim(context),
     settle,
     renew: createRenew(context),
     startChildren: (leaseId, request) => startChildren(context, leaseId, request),
     cancel: (runId, reason) => cancel(context, runId, reason),
+    cancelRuns: (scope, reason, page) => cancelRuns(context, scope, reason, page),
+    hasten: (runId, input) => hasten(context, runId, input),
+    rerun: (runId, changes) => rerun(context, start, runId, changes),
     redrive: (runId, options) => redrive(context, runId, options),
     redriveDeadLetters: (scope, page, pace) => redriveDeadLetters(context, scope, page, pace),
     discardDeadLetters: (scope, page) => discardDeadLetters(context, scope, page),

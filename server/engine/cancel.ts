@@ -5,8 +5,11 @@
 
 import { illegalState, notFound, unavailable } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
+import { liveRuns } from "../store/live-runs.ts";
 import { isRunId } from "../store/page.ts";
+import { inBulk } from "./bulk.ts";
 import { counted, type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
+import type { BulkChange, BulkPage, LiveScope } from "./engine.ts";
 import { releaseDependents } from "./release.ts";
 import { cancelledError } from "./settle.ts";
 
@@ -27,9 +30,9 @@ export async function cancel(
 ): Promise<{ id: string; state: RunState }> {
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
   for (let look = 0; look < LOOKS; look++) {
-    const cancelled = await write(context, runId, reason);
+    const [cancelled] = await write(context, [runId], reason);
     if (cancelled) {
-      await announce(context, cancelled);
+      await announce(context, [cancelled]);
       return { id: runId, state: cancelled.state };
     }
     const [run] = await context.sql<{ state: RunState }[]>`
@@ -41,16 +44,41 @@ export async function cancel(
   throw unavailable("the run keeps changing; retry in a moment");
 }
 
-async function write({ sql, serverId }: EngineContext, runId: string, reason: string | null) {
-  const [cancelled] = await sql<Cancelled[]>`
+/** Cancels what a filter finds, in the order of the ids. Throws BAD_INPUT for states that have ended. */
+export async function cancelRuns(
+  context: EngineContext,
+  { namespaceId, filter }: LiveScope,
+  reason: string | null,
+  page: BulkPage,
+): Promise<BulkChange> {
+  const runs = await liveRuns(context.sql, namespaceId, filter);
+  return inBulk(page, {
+    count: runs.count,
+    next: runs.next,
+    change: async (runIds) => {
+      let open = runIds;
+      // A run that moved on just under our look is found at its next place; one that ended is found nowhere.
+      for (let look = 0; look < LOOKS && open.length > 0; look++) {
+        const cancelled = await write(context, open, reason);
+        await announce(context, cancelled);
+        const done = new Set(cancelled.map((run) => run.id));
+        open = open.filter((id) => !done.has(id));
+      }
+      return runIds.length - open.length;
+    },
+  });
+}
+
+async function write({ sql, serverId }: EngineContext, runIds: string[], reason: string | null) {
+  return sql<Cancelled[]>`
     with now as materialized (select escapement.clock() as at),
     flagged as (
       update escapement.lease set cancel_at = coalesce(cancel_at, now.at), cancel_reason = coalesce(cancel_reason, ${reason}::text)
-      from now where id = ${runId}
+      from now where id = any(${runIds}::bigint[])
       returning id, namespace_id, job_id, queue_id
     ),
-    was_waiting as (delete from escapement.waiting where id = ${runId} returning *),
-    was_ready as (delete from escapement.ready where id = ${runId} returning *),
+    was_waiting as (delete from escapement.waiting where id = any(${runIds}::bigint[]) returning *),
+    was_ready as (delete from escapement.ready where id = any(${runIds}::bigint[]) returning *),
     unqueued as (
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id, scheduled_at, input,
         payload, tags, fence, failures, lost, released, awaited, null::timestamptz as ready_at from was_waiting
@@ -63,22 +91,26 @@ async function write({ sql, serverId }: EngineContext, runId: string, reason: st
         scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at, ended_at, state, error)
       select u.*, now.at, 'CANCELLED', ${cancelledError(reason)} from unqueued u, now
     ),
-    unneeded as (delete from escapement.dependency where run_id = ${runId}),
+    unneeded as (delete from escapement.dependency where run_id = any(${runIds}::bigint[])),
     unblocked as (${unblocked(sql, sql`select id, trigger_id from unqueued`)}),
     tallied as (${counted(sql, sql`select namespace_id, 'CANCELLED' as what from unqueued`, `${serverId}/cancel`)})
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", 'RUNNING' as state,
       false as awaited, null::int as "unblockedTrigger" from flagged
     union all
-    select id, namespace_id, job_id, queue_id, 'CANCELLED', awaited, (select id from unblocked) from unqueued`;
-  return cancelled;
+    select id, namespace_id, job_id, queue_id, 'CANCELLED', awaited,
+      (select u.id from unblocked u where u.id = unqueued.trigger_id) from unqueued`;
 }
 
-async function announce(context: EngineContext, run: Cancelled): Promise<void> {
+async function announce(context: EngineContext, runs: Cancelled[]): Promise<void> {
   const { channel } = context;
-  channel.publish([runChange(run, run.state)]);
-  if (run.unblockedTrigger !== null) {
-    channel.publish([{ kind: "trigger", id: run.unblockedTrigger, namespaceId: run.namespaceId }]);
+  channel.publish(runs.map((run) => runChange(run, run.state)));
+  const freed = runs.flatMap(({ unblockedTrigger, namespaceId }) =>
+    unblockedTrigger === null ? [] : [{ kind: "trigger" as const, id: unblockedTrigger, namespaceId }],
+  );
+  if (freed.length > 0) {
+    channel.publish(freed);
     channel.publishDue();
   }
-  if (run.awaited) await releaseDependents(context, [run.id]);
+  const awaited = runs.filter((run) => run.awaited).map((run) => run.id);
+  if (awaited.length > 0) await releaseDependents(context, awaited);
 }

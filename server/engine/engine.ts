@@ -5,6 +5,7 @@
 import type { Placeable, Requirement } from "../core/placement.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
+import type { RunFilter } from "../store/run-list.ts";
 
 /** A run to start, after its transport has read it: lengths and types are checked, names are not. */
 export interface StartItem {
@@ -25,6 +26,8 @@ export interface StartItem {
   after?: string[] | null;
   /** Who may run it, beyond what the job asks for. */
   requires?: Requirement | null;
+  /** The run that this one repeats. */
+  rerunOf?: string | null;
 }
 
 export interface StartOptions {
@@ -146,6 +149,15 @@ export interface Engine {
   ): Promise<{ runs: string[]; join?: string | undefined }>;
   /** Cancels: waiting and ready runs end at once, running ones are flagged. Throws NOT_FOUND, ILLEGAL_STATE. */
   cancel(runId: string, reason: string | null): Promise<{ id: string; state: RunState }>;
+  /** Cancels what a filter finds, in the order of the ids. Throws BAD_INPUT. */
+  cancelRuns(scope: LiveScope, reason: string | null, page: BulkPage): Promise<BulkChange>;
+  /** Lifts the hold of a run that waits for a time or a retry. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
+  hasten(runId: string, input?: NewInput | undefined): Promise<StartedRun>;
+  /**
+   * Starts a new run like one that has ended, of the job as it is now. Throws NOT_FOUND, BAD_INPUT, CONFLICT,
+   * LIMIT_EXCEEDED, ILLEGAL_STATE.
+   */
+  rerun(runId: string, changes?: RerunChanges): Promise<StartedRun>;
   /**
    * Puts a failed, cancelled or skipped run back into the queue with a fresh budget of retries, with another input if
    * one is given. Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, ILLEGAL_STATE.
@@ -162,6 +174,19 @@ export interface Engine {
   ): Promise<BulkChange & { nextAt: number | null }>;
   /** The runs stay in the history, as long as others do; they are no dead letters any more. */
   discardDeadLetters(scope: DeadLetterScope, page: BulkPage): Promise<BulkChange>;
+}
+
+/** What is different in the new run. */
+export interface RerunChanges {
+  input?: NewInput | undefined;
+  idempotencyKey?: string | null | undefined;
+}
+
+/** Which runs of those that have not ended. */
+export interface LiveScope {
+  /** Null: every namespace. */
+  namespaceId: number | null;
+  filter: Omit<RunFilter, "jobId">;
 }
 
 /** Which dead letters. */

@@ -4,14 +4,13 @@
  * its attempts so far stay its history. What it had ended as goes into `redrive`.
  */
 
-import { LIMITS } from "../config.ts";
-import { refuseNul } from "../core/json.ts";
-import { illegalState, limitExceeded, notFound } from "../core/rejection.ts";
+import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
 import type { Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
-import { byteas, type EngineContext, type MovedRun, runChange } from "./context.ts";
+import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
+import { checkNewInput, placeOf } from "./new-input.ts";
 
 /** Which runs go back, and how fast. */
 export interface RedriveOrder {
@@ -49,16 +48,6 @@ export async function redrive(
       ? "the run is no dead letter; retryRun tries a run again that is not"
       : "the run has just been changed by somebody else",
   );
-}
-
-/** Throws LIMIT_EXCEEDED and BAD_INPUT, naming the field. */
-export function checkNewInput({ json, bytes }: NewInput): void {
-  const field = bytes === null ? "input" : "inputBytes";
-  const size = bytes?.length ?? Buffer.byteLength(json ?? "");
-  if (size > LIMITS.inputBytes) {
-    throw limitExceeded(`the input has ${size} bytes; at most ${LIMITS.inputBytes} are allowed`, field);
-  }
-  refuseNul(json, field);
 }
 
 /** Puts back those of the runs that can go back; returns them in the order given. */
@@ -117,21 +106,19 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
 }
 
 /** Common table expressions that change the input; `edit` has the new place of it and, to be noted, what it was. */
-function edited(sql: Sql, { json, bytes }: NewInput): ReturnType<Sql> {
-  const large = bytes !== null || Buffer.byteLength(json ?? "") > LIMITS.inlineInputBytes;
-  const payload = bytes !== null ? 2 : large ? 1 : 0;
-  const [bytesText] = byteas([bytes]);
+function edited(sql: Sql, given: NewInput): ReturnType<Sql> {
+  const { input, payload, beside } = placeOf(given);
   return sql`
     edit as (
-      select g.id, ${large ? null : json}::text as input, ${payload}::smallint as payload,
+      select g.id, ${input}::text as input, ${payload}::smallint as payload,
         case when g.payload = 0 then g.input else p.json end as json, p.bytes
       from gone g left join escapement.payload p on p.run_id = g.id and g.payload > 0
     ),
     ${
-      large
+      beside
         ? sql`replaced as (
-      insert into escapement.payload as old (run_id, json, bytes)
-      select id, ${bytes === null ? json : null}::text, ${bytesText ?? null}::text::bytea from gone
+      insert into escapement.payload (run_id, json, bytes)
+      select id, ${beside.json}::text, ${beside.bytes}::text::bytea from gone
       on conflict (run_id) do update set json = excluded.json, bytes = excluded.bytes
     ),`
         : sql`dropped as (delete from escapement.payload p using gone g where p.run_id = g.id),`

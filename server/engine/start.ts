@@ -11,6 +11,7 @@ import type { StartedRun, StartItem, StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
 import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, resolveItems } from "./new-run.ts";
+import { noteReruns } from "./rerun.ts";
 
 /** A list of this size with changed jobs is read again this often before the caller is asked to come back. */
 const STALE_TRIES = 5;
@@ -38,9 +39,10 @@ export function createStart(context: EngineContext) {
       const runs = await resolveItems(context, items, options);
       const keyed = items.some((item) => item.idempotencyKey != null);
       const after = items.some((item) => item.after != null && item.after.length > 0);
-      const lone = items.length === 1 && !after;
+      const repeats = items.some((item) => item.rerunOf != null);
+      const lone = items.length === 1 && !after && !repeats;
       let answers: Inserted[];
-      if (lone || (!keyed && !after)) {
+      if (lone || (!keyed && !after && !repeats)) {
         const key = options.idempotencyKey ?? (lone ? items[0]?.idempotencyKey : null) ?? null;
         const request = { runs, key: key === null ? null : requestKey(runs, key, items) };
         const answer = await lane(request);
@@ -90,6 +92,7 @@ export function createStart(context: EngineContext) {
       const stale = answers.find((answer) => answer.status === "stale");
       if (!stale)
         for (const [at, answer] of answers.entries()) refuseOtherRequest(answer, requests[at], options, at);
+      await noteReruns(transaction, items, answers);
       return answers;
     });
     announceStarted(context, requests, pending);
@@ -112,6 +115,7 @@ function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns[
     item.after ?? null,
     // Keys of before these existed keep their meaning.
     ...(item.requires == null ? [] : [requirementText(item.requires)]),
+    ...(item.rerunOf == null ? [] : [{ rerunOf: item.rerunOf }]),
   ]);
   const hash = createHash("sha256").update(JSON.stringify(asked)).digest();
   return { namespaceId: first.version.namespaceId, key, hash };

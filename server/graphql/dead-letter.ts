@@ -1,7 +1,6 @@
 /** Dead letters: found, counted, put back into the queue, taken off the list. Each is a run. */
 import { LIMITS } from "../config.ts";
 import { badInput, illegalState, limitExceeded } from "../core/rejection.ts";
-import type { BulkChange } from "../engine/engine.ts";
 import {
   countDeadLetters,
   type DeadLetterFilter,
@@ -9,15 +8,14 @@ import {
   groupDeadLetters,
   listDeadLetters,
 } from "../store/dead-letters.ts";
-import type { Redrive } from "../store/lineage.ts";
 import { isRunId } from "../store/page.ts";
 import { builder } from "./builder.ts";
+import { BulkChangeType, bulkArguments } from "./bulk.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceShown, present } from "./context.ts";
 import { JobType } from "./job.ts";
-import { RunConnection, RunState, RunType, runOf } from "./run.ts";
+import { RunConnection, RunType, runOf } from "./run.ts";
 import { answer, newInput, readNewInput } from "./run-changes.ts";
-import { failureOf, RunError } from "./run-parts.ts";
 
 const FilterInput = builder.inputType("DeadLetterFilter", {
   fields: (t) => ({
@@ -53,32 +51,10 @@ const GroupType = builder.objectRef<DeadLetterGroup>("DeadLetterGroup").implemen
   }),
 });
 
-const RedriveType = builder.objectRef<Redrive>("Redrive").implement({
-  description: "A run was put back into the queue.",
-  fields: (t) => ({
-    number: t.exposeInt("number", { description: "From 1." }),
-    at: t.expose("at", { type: "DateTime" }),
-    state: t.expose("state", { type: RunState, description: "What it had ended as." }),
-    error: t.field({ type: RunError, nullable: true, resolve: failureOf }),
-    edited: t.exposeBoolean("edited", { description: "It got another input." }),
-    input: t.expose("input", {
-      type: "JSON",
-      nullable: true,
-      description: "The one it had, when it got another; null: the job's.",
-    }),
-    inputBytes: t.expose("bytes", { type: "Base64", nullable: true }),
-  }),
-});
-
 builder.objectFields(RunType, (t) => ({
   deadLetter: t.boolean({
     description: "It failed for good, and is kept until it is redriven or discarded.",
     resolve: async ({ id, state }, _args, { load }) => state === "FAILED" && (await load.dead(id)) === true,
-  }),
-  redrives: t.field({
-    type: [RedriveType],
-    description: "How often and when it was put back into the queue, first to last.",
-    resolve: async ({ id }, _args, { load }) => (await load.redrives(id)) ?? [],
   }),
 }));
 
@@ -121,30 +97,10 @@ builder.queryFields((t) => ({
   }),
 }));
 
-export const BulkChangeType = builder
-  .objectRef<BulkChange & { nextAt?: number | null }>("BulkChange")
-  .implement({
-    description: "What one call did of a change of many runs.",
-    fields: (t) => ({
-      matched: t.exposeInt("matched", { description: "Runs that matched before this call, beyond `after`." }),
-      changed: t.exposeInt("changed"),
-      cursor: t.exposeString("cursor", {
-        nullable: true,
-        description: "Pass it as `after` to go on; null when nothing is left.",
-      }),
-      nextAt: t.field({
-        type: "DateTime",
-        nullable: true,
-        description: "Where the pace goes on: pass it as `startAt` of the next call.",
-        resolve: ({ nextAt }) => nextAt,
-      }),
-    }),
-  });
-
-export const bulkArguments = builder.args((t) => ({
-  dryRun: t.boolean({ defaultValue: false, description: "Count, and change nothing." }),
-  limit: t.int({ description: "Runs that this call changes; at most, and by default, 10,000." }),
-  after: t.string({ description: "The `cursor` of the call before." }),
+/** Whoever means everything says `{}`. */
+const changed = builder.args((t) => ({
+  namespace: t.string({ description: "Unset: every one the caller may see." }),
+  filter: t.field({ type: FilterInput, required: true }),
 }));
 
 builder.mutationFields((t) => ({
@@ -163,7 +119,7 @@ builder.mutationFields((t) => ({
     type: BulkChangeType,
     description: "Puts dead letters back into the queue, oldest run first; all at once, or `perSecond`.",
     args: {
-      ...scope,
+      ...changed,
       ...bulkArguments,
       perSecond: t.arg.float({ description: "One after the other at this pace, instead of all at once." }),
       startAt: t.arg({ type: "DateTime", description: "When the first starts; unset: now." }),
@@ -188,7 +144,7 @@ builder.mutationFields((t) => ({
   discardDeadLetters: t.field({
     type: BulkChangeType,
     description: "Takes dead letters off the list; the runs stay in the history as long as others do.",
-    args: { ...scope, ...bulkArguments },
+    args: { ...changed, ...bulkArguments },
     resolve: async (_root, { namespace, filter, ...page }, context) => {
       const namespaceId = await namespaceShown(context, namespace);
       return context.engine.discardDeadLetters({ namespaceId, filter: readFilter(filter) }, page);

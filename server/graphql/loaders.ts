@@ -7,7 +7,7 @@ import type { Sql } from "../store/connection.ts";
 import { readDead } from "../store/dead-letters.ts";
 import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
 import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
-import { type Redrive, readRedrives } from "../store/lineage.ts";
+import { type Redrive, readOrigins, readRedrives, readReruns } from "../store/lineage.ts";
 import {
   type Attempt,
   type Payload,
@@ -38,6 +38,8 @@ export interface Loaders {
   /** True for dead letters, null for others. */
   dead: Load<string, true>;
   redrives: Load<string, Redrive[]>;
+  rerunOf: Load<string, string>;
+  reruns: Load<string, string[]>;
   executor: Load<number, Executor>;
   runningCount: Load<number, number>;
 }
@@ -76,6 +78,8 @@ export function createLoaders(sql: Sql): Loaders {
     dependencies: batched((ids) => readDependencies(sql, ids)),
     dead: batched((ids) => readDead(sql, ids)),
     redrives: batched((ids) => readRedrives(sql, ids)),
+    rerunOf: batched((ids) => readOrigins(sql, ids)),
+    reruns: batched((ids) => readReruns(sql, ids)),
     executor: byId(readExecutors, sql),
     runningCount: batched((ids) => readRunningCounts(sql, ids)),
   };

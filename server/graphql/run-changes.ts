@@ -8,9 +8,11 @@ import type { NewInput, StartedRun, StartItem } from "../engine/engine.ts";
 import { checkText } from "../store/definitions.ts";
 import type { Run } from "../store/runs.ts";
 import { builder } from "./builder.ts";
-import { type Context, namespaceOf, present } from "./context.ts";
+import { BulkChangeType, bulkArguments } from "./bulk.ts";
+import { type Context, namespaceOf, namespaceShown, present } from "./context.ts";
 import type { JsonText } from "./json.ts";
 import { RunType, runOf } from "./run.ts";
+import { RunFilter, readRunFilter } from "./run-lists.ts";
 
 const StartRunInput = builder.inputType("StartRunInput", {
   fields: (t) => ({
@@ -182,6 +184,46 @@ builder.mutationFields((t) => ({
       await runOf(context, id);
       const words = reason == null ? null : checkText(reason, "reason");
       return answer(context, info, await context.engine.cancel(id, words));
+    },
+  }),
+  cancelRuns: t.field({
+    type: BulkChangeType,
+    description:
+      "Cancels what the filter finds of runs that have not ended, oldest first; `{}` finds all. Running ones are told to stop.",
+    args: {
+      namespace: t.arg.string({ description: "Unset: every one the caller may see." }),
+      filter: t.arg({ type: RunFilter, required: true }),
+      reason: t.arg.string(),
+      ...bulkArguments,
+    },
+    resolve: async (_root, { namespace, filter, reason, ...page }, context) => {
+      const words = reason == null ? null : checkText(reason, "reason");
+      const namespaceId = await namespaceShown(context, namespace);
+      return context.engine.cancelRuns({ namespaceId, filter: readRunFilter(filter) }, words, page);
+    },
+  }),
+  runNow: t.field({
+    type: RunType,
+    description: "A run that waits for its time or its next try does so no longer.",
+    args: { id: t.arg.id({ required: true }), ...newInput },
+    resolve: async (_root, { id, ...given }, context, info) => {
+      await runOf(context, id);
+      return answer(context, info, await context.engine.hasten(id, readNewInput(given)));
+    },
+  }),
+  rerunRun: t.field({
+    type: RunType,
+    description: "Starts a new run like one that has ended, of the job as it is now; the new one names it.",
+    args: {
+      id: t.arg.id({ required: true }),
+      ...newInput,
+      idempotencyKey: t.arg.string({ description: "The same request with the same key starts nothing new." }),
+    },
+    resolve: async (_root, { id, idempotencyKey, ...given }, context, info) => {
+      await runOf(context, id);
+      const key = idempotencyKey == null ? null : checkText(idempotencyKey, "idempotencyKey");
+      const changes = { input: readNewInput(given), idempotencyKey: key };
+      return answer(context, info, await context.engine.rerun(id, changes));
     },
   }),
   retryRun: t.field({

@@ -11,7 +11,7 @@ import { RunConnection, RunState, RunType, runOf } from "./run.ts";
 import { LogChunkType } from "./run-parts.ts";
 import { OccurrenceType } from "./trigger.ts";
 
-const RunFilter = builder.inputType("RunFilter", {
+export const RunFilter = builder.inputType("RunFilter", {
   fields: (t) => ({
     states: t.field({ type: [RunState] }),
     job: t.string({ description: "The job's name." }),
@@ -23,7 +23,7 @@ const RunFilter = builder.inputType("RunFilter", {
   }),
 });
 
-const readFilter = (filter: typeof RunFilter.$inferInput | null | undefined) => ({
+export const readRunFilter = (filter: typeof RunFilter.$inferInput | null | undefined) => ({
   ...filter,
   // No run has a malformed id, so none has it as its parent.
   parent: filter?.parent != null && !isRunId(filter.parent) ? "0" : filter?.parent,
@@ -47,7 +47,7 @@ builder.queryFields((t) => ({
         await listRuns(
           context.database.sql,
           await namespaceShown(context, namespace),
-          readFilter(filter),
+          readRunFilter(filter),
           page,
         ),
       ),
@@ -70,7 +70,7 @@ builder.objectFields(JobType, (t) => ({
     complexity: pageCost,
     args: { filter: t.arg({ type: RunFilter }), ...pageArguments },
     resolve: async ({ id, namespaceId }, { filter, ...page }, { database }) =>
-      connectionOf(await listRuns(database.sql, namespaceId, { ...readFilter(filter), jobId: id }, page)),
+      connectionOf(await listRuns(database.sql, namespaceId, { ...readRunFilter(filter), jobId: id }, page)),
   }),
 }));
 

@@ -11,6 +11,7 @@ import "./run.ts";
 import "./run-lists.ts";
 import "./run-changes.ts";
 import "./dead-letter.ts";
+import "./lineage.ts";
 import "./overview.ts";
 import { lexicographicSortSchema, printSchema } from "graphql";
 import { builder } from "./builder.ts";

@@ -154,7 +154,7 @@ async function indexFor(
 }
 
 /** Everything that has or had the name. */
-async function idsOf(
+export async function idsOf(
   sql: Sql,
   table: "job" | "trigger",
   name: string,

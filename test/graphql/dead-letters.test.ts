@@ -87,7 +87,7 @@ test("one is redriven with another input and says so", async () => {
 
 test("many are redriven after a count, and others discarded", async () => {
   const ids = await fail("Many", "a", "a", "a");
-  const redrive = `mutation ($filter: DeadLetterFilter, $dryRun: Boolean, $perSecond: Float) {
+  const redrive = `mutation ($filter: DeadLetterFilter!, $dryRun: Boolean, $perSecond: Float) {
     redriveDeadLetters(filter: $filter, dryRun: $dryRun, perSecond: $perSecond) { matched changed cursor nextAt } }`;
   const filter = { errorType: "Many", ids: ids.slice(0, 2) };
   expect((await get(server, redrive, { filter, dryRun: true })).redriveDeadLetters).toMatchObject({
@@ -98,7 +98,7 @@ test("many are redriven after a count, and others discarded", async () => {
   expect(done).toMatchObject({ matched: 2, changed: 2, cursor: null, nextAt: expect.any(String) });
   const { discardDeadLetters } = await get(
     server,
-    `mutation ($filter: DeadLetterFilter) { discardDeadLetters(filter: $filter) { matched changed cursor } }`,
+    `mutation ($filter: DeadLetterFilter!) { discardDeadLetters(filter: $filter) { matched changed cursor } }`,
     { filter: { errorType: "Many" } },
   );
   expect(discardDeadLetters).toEqual({ matched: 1, changed: 1, cursor: null });

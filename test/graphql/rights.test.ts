@@ -186,7 +186,14 @@ describe("past its namespace, a token", () => {
         node: null,
       });
     }
-    for (const mutation of ["cancelRun", "retryRun", "redriveDeadLetter", "discardDeadLetter"]) {
+    for (const mutation of [
+      "cancelRun",
+      "retryRun",
+      "redriveDeadLetter",
+      "discardDeadLetter",
+      "rerunRun",
+      "runNow",
+    ]) {
       const { errors } = await ask(own, `mutation ($id: ID!) { ${mutation}(id: $id) { id } }`, {
         id: run,
       });

@@ -1,0 +1,75 @@
+/**
+ * A run that has ended, once more as a new one. A redriven run stays itself because somebody still waits for its
+ * result; one that is run again has had its result, which stays: the new run has its own and names its origin.
+ */
+import { illegalState, notFound } from "../core/rejection.ts";
+import { isEnded, type RunState } from "../core/run.ts";
+import type { Transaction } from "../store/connection.ts";
+import { isRunId } from "../store/page.ts";
+import type { EngineContext } from "./context.ts";
+import type { Engine, RerunChanges, StartedRun, StartItem } from "./engine.ts";
+import type { Inserted } from "./enqueue.ts";
+import { checkNewInput } from "./new-input.ts";
+
+interface Origin {
+  state: RunState;
+  namespace: string;
+  job: string;
+  priority: number;
+  tags: string[] | null;
+  json: string | null;
+  bytes: Buffer | null;
+}
+
+/** Throws NOT_FOUND, also when the job is gone, ILLEGAL_STATE while the run goes on, and what `start` throws. */
+export async function rerun(
+  { sql }: EngineContext,
+  start: Engine["start"],
+  runId: string,
+  { input, idempotencyKey }: RerunChanges = {},
+): Promise<StartedRun> {
+  if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
+  if (input) checkNewInput(input);
+  const [origin] = await sql<Origin[]>`
+    select r.state, n.name as namespace, j.name as job, r.priority, r.tags,
+      case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json, p.bytes
+    from escapement.run r
+    join escapement.namespace n on n.id = r.namespace_id
+    join escapement.job j on j.id = r.job_id
+    join escapement.job_version v on v.id = r.version_id
+    left join escapement.payload p on p.run_id = r.id and r.payload > 0
+    where r.id = ${runId}`;
+  if (!origin) throw notFound(`run "${runId}"`, "id");
+  if (!isEnded(origin.state)) throw illegalState("the run has not ended; only an ended run can be run again");
+  const [started] = await start([
+    {
+      namespace: origin.namespace,
+      job: origin.job,
+      input: input ? input.json : origin.json,
+      inputBytes: input ? input.bytes : origin.bytes,
+      priority: origin.priority,
+      tags: origin.tags,
+      idempotencyKey: idempotencyKey ?? null,
+      rerunOf: runId,
+    },
+  ]);
+  if (!started) throw new Error("the engine started nothing");
+  return started;
+}
+
+/** Writes which of the runs just started repeat others, in the transaction that starts them. */
+export async function noteReruns(
+  transaction: Transaction,
+  items: StartItem[],
+  answers: Inserted[],
+): Promise<void> {
+  const started = answers.map((answer) => (answer.status === "started" ? answer.runs[0]?.id : undefined));
+  const pairs = items.flatMap(({ rerunOf }, at) => {
+    const runId = started[at];
+    return rerunOf == null || runId === undefined ? [] : [{ runId, rerunOf }];
+  });
+  if (pairs.length === 0) return;
+  await transaction`
+    insert into escapement.rerun (run_id, of_run_id)
+    select * from unnest(${pairs.map((pair) => pair.runId)}::bigint[], ${pairs.map((pair) => pair.rerunOf)}::bigint[])`;
+}
