@@ -2,6 +2,7 @@
  * A run that has ended, once more as a new one. A redriven run stays itself because somebody still waits for its
  * result; one that is run again has had its result, which stays: the new run has its own and names its origin.
  */
+import type { Requirement } from "../core/placement.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
 import { isEnded, type RunState } from "../core/run.ts";
 import type { Transaction } from "../store/connection.ts";
@@ -19,6 +20,8 @@ interface Origin {
   tags: string[] | null;
   json: string | null;
   bytes: Buffer | null;
+  /** Only when it asked for more than its job. */
+  requires: Requirement | null;
 }
 
 /** Throws NOT_FOUND, also when the job is gone, ILLEGAL_STATE while the run goes on, and what `start` throws. */
@@ -32,11 +35,13 @@ export async function rerun(
   if (input) checkNewInput(input);
   const [origin] = await sql<Origin[]>`
     select r.state, n.name as namespace, j.name as job, r.priority, r.tags,
-      case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json, p.bytes
+      case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json, p.bytes,
+      case when r.queue_id <> v.queue_id then q.requirement end as requires
     from escapement.run r
     join escapement.namespace n on n.id = r.namespace_id
     join escapement.job j on j.id = r.job_id
     join escapement.job_version v on v.id = r.version_id
+    join escapement.queue q on q.id = r.queue_id
     left join escapement.payload p on p.run_id = r.id and r.payload > 0
     where r.id = ${runId}`;
   if (!origin) throw notFound(`run "${runId}"`, "id");
@@ -49,6 +54,7 @@ export async function rerun(
       inputBytes: input ? input.bytes : origin.bytes,
       priority: origin.priority,
       tags: origin.tags,
+      requires: origin.requires,
       idempotencyKey: idempotencyKey ?? null,
       rerunOf: runId,
     },
