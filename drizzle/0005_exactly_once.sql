@@ -6,7 +6,8 @@ CREATE TABLE "escapement"."unannounced" (
 	"namespace_id" integer NOT NULL,
 	"job_id" integer NOT NULL,
 	"state" text NOT NULL,
-	"awaited" boolean DEFAULT false NOT NULL
+	"awaited" boolean DEFAULT false NOT NULL,
+	"gated" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 ALTER TABLE escapement.unannounced SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
@@ -62,12 +63,12 @@ BEGIN
 
 	WITH archived AS (
 		INSERT INTO escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-			scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+			scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
 			ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, progress)
 		VALUES (gone.id, gone.namespace_id, gone.job_id, gone.version_id, gone.queue_id, gone.priority, gone.trigger_id, gone.parent_id,
-			gone.scheduled_at, gone.input, gone.payload, gone.tags, gone.fence, gone.failures, gone.lost, gone.released, gone.awaited,
+			gone.scheduled_at, gone.input, gone.payload, gone.tags, gone.gates, gone.fence, gone.failures, gone.lost, gone.released, gone.awaited,
 			gone.ready_at, gone.secret, gone.executor_id, gone.started_at, finish, 'SUCCEEDED', 'SUCCEEDED', complete.output::text, gone.progress)
-		RETURNING id, namespace_id, job_id, state, awaited
+		RETURNING id, namespace_id, job_id, state, awaited, gates
 	),
 	unstaged AS (
 		DELETE FROM escapement.staged s WHERE s.parent_id = gone.id AND s.secret = gone.secret RETURNING s.*
@@ -81,23 +82,24 @@ BEGIN
 			scheduled_at, input, payload, tags, awaited, ready_at)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
 			scheduled_at, input, payload, tags, awaited, finish
-		FROM child WHERE NOT depends AND wakes IS NULL
+		FROM child WHERE NOT depends AND wakes IS NULL AND gates IS NULL
 	),
 	child_waiting AS (
 		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, awaited, wake_at, wake_kind)
+			scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, awaited, wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
-		FROM child WHERE depends OR wakes IS NOT NULL
+			scheduled_at, input, payload, tags, gates, awaited, wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
+		FROM child WHERE depends OR wakes IS NOT NULL OR gates IS NOT NULL
 	),
 	child_dependency AS (
 		INSERT INTO escapement.dependency (on_run_id, run_id)
 		SELECT c.id, j.id FROM child j JOIN child c ON c.call = j.call AND c.joins IS NULL WHERE j.depends
 	),
 	changed AS (
-		SELECT id, namespace_id, job_id, state, awaited, state AS what FROM archived
+		SELECT id, namespace_id, job_id, state, awaited, gates IS NOT NULL AS gated, state AS what FROM archived
 		UNION ALL
-		SELECT id, namespace_id, job_id, CASE WHEN depends OR wakes IS NOT NULL THEN 'WAITING' ELSE 'READY' END, false, 'STARTED' FROM child
+		SELECT id, namespace_id, job_id, CASE WHEN depends OR wakes IS NOT NULL OR gates IS NOT NULL THEN 'WAITING' ELSE 'READY' END, false,
+			gates IS NOT NULL, 'STARTED' FROM child
 	),
 	tallied AS (
 		INSERT INTO escapement.tally (namespace_id, at, what, source, count)
@@ -105,8 +107,8 @@ BEGIN
 		FROM changed GROUP BY 1, 3
 		ON CONFLICT (at, namespace_id, what, source) DO UPDATE SET count = tally.count + excluded.count
 	)
-	INSERT INTO escapement.unannounced (run_id, namespace_id, job_id, state, awaited)
-	SELECT id, namespace_id, job_id, state, awaited FROM changed;
+	INSERT INTO escapement.unannounced (run_id, namespace_id, job_id, state, awaited, gated)
+	SELECT id, namespace_id, job_id, state, awaited, gated FROM changed;
 
 	-- A fixed-delay trigger counts from this end.
 	UPDATE escapement.trigger t SET
@@ -222,18 +224,20 @@ BEGIN
 			CASE WHEN NOT large THEN start_run.input::text END AS input, large::integer::smallint AS payload,
 			(SELECT array_agg(tag ORDER BY n) FROM (SELECT tag, min(n) AS n
 				FROM jsonb_array_elements_text(asked->'tags') WITH ORDINALITY AS t(tag, n) GROUP BY tag) AS each) AS tags,
-			wakes > begun IS TRUE AS delayed, waits_for IS NOT NULL AS depends
+			wakes > begun IS TRUE AS delayed, waits_for IS NOT NULL AS depends,
+			-- The leader lets it in when it tells of it: nobody else's transaction may hold the lock of a key.
+			escapement.job_gates(definition.version_id, coalesce((asked->>'priority')::numeric::smallint, definition.priority)) AS gates
 	),
 	made_ready AS (
 		INSERT INTO escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, ready_at)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, begun
-		FROM item WHERE NOT delayed AND NOT depends
+		FROM item WHERE NOT delayed AND NOT depends AND gates IS NULL
 	),
 	made_waiting AS (
-		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, wake_at, wake_kind)
-		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags,
+		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates, wake_at, wake_kind)
+		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates,
 			CASE WHEN delayed THEN wakes END, CASE WHEN delayed THEN 'TIME' END
-		FROM item WHERE delayed OR depends
+		FROM item WHERE delayed OR depends OR gates IS NOT NULL
 	),
 	made_dependency AS (
 		INSERT INTO escapement.dependency (on_run_id, run_id) SELECT w, new_run FROM unnest(waits_for) w
@@ -243,8 +247,9 @@ BEGIN
 		VALUES (number_of_namespace, date_bin('10 seconds', begun, 'epoch'), 'STARTED', 'sql/' || pg_backend_pid(), 1)
 		ON CONFLICT (at, namespace_id, what, source) DO UPDATE SET count = tally.count + excluded.count
 	)
-	INSERT INTO escapement.unannounced (run_id, namespace_id, job_id, state)
-	SELECT id, namespace_id, job_id, CASE WHEN delayed OR depends THEN 'WAITING' ELSE 'READY' END FROM item;
+	INSERT INTO escapement.unannounced (run_id, namespace_id, job_id, state, gated)
+	SELECT id, namespace_id, job_id, CASE WHEN delayed OR depends OR gates IS NOT NULL THEN 'WAITING' ELSE 'READY' END,
+		gates IS NOT NULL FROM item;
 	RETURN new_run;
 END
 $$;

@@ -3,8 +3,9 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { type Config, RHYTHM } from "./config.ts";
 import { createEngine } from "./engine/arrows.ts";
-import { type EngineContext, newServerId } from "./engine/context.ts";
+import { newServerId } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
+import { openContext } from "./engine/gates.ts";
 import { ensurePartitions } from "./engine/prune.ts";
 import { createGraphql } from "./graphql/server.ts";
 import { createHttp } from "./http.ts";
@@ -55,14 +56,10 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     void catalog.refreshQueues().catch(onError("queues"));
   });
   const { arrowSql, heartbeatSql } = database;
-  const context: EngineContext = {
-    sql: arrowSql,
-    heartbeatSql,
-    catalog,
-    channel,
-    serverId,
-    random: Math.random,
-  };
+  const context = openContext(
+    { sql: arrowSql, heartbeatSql, catalog, channel, serverId, random: Math.random },
+    onError("gates"),
+  );
   const engine = createEngine(context);
   const tokens = createTokens(database, config);
   const outputs = createOutputs(diskStore(config.dataDir), channel);

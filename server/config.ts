@@ -59,6 +59,8 @@ export const LIMITS = {
   bulkRuns: 10_000,
   /** Of these, one statement's: what others wait for when they want one of its rows. */
   bulkBatch: 500,
+  /** Rows that one round of the gates' repair looks at in each of its walks: some 20 ms every three seconds. */
+  repairPage: 5_000,
   expireBatch: 500,
   /** Changes made by the SQL functions that the leader tells of at once. */
   announceBatch: 1_000,

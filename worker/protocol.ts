@@ -137,6 +137,15 @@ export const StartRun = Type.Object(
     runAt: Type.Optional(Type.String({ format: "date-time" })),
     delaySeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_153_600_000 })),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 50 })),
+    affinity: Type.Optional(
+      Type.Object(
+        {
+          group: Type.String({ minLength: 1, maxLength: 200 }),
+          key: Type.String({ minLength: 1, maxLength: 200 }),
+        },
+        closed,
+      ),
+    ),
     idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     after: Type.Optional(Type.Array(RunId, { maxItems: 1000 })),
     executor: Type.Optional(Name),

@@ -12,15 +12,22 @@ import { releaseDependents } from "./release.ts";
 export async function announceForeign(context: EngineContext): Promise<number> {
   const { sql, channel } = context;
   const told = await sql<
-    { runId: string; namespaceId: number; jobId: number; state: RunState; awaited: boolean }[]
+    { runId: string; namespaceId: number; jobId: number; state: RunState; awaited: boolean; gated: boolean }[]
   >`
     with told as (
       delete from escapement.unannounced where id = any(array(
         select id from escapement.unannounced order by id limit ${LIMITS.announceBatch} for update skip locked
       )) returning *
     )
-    select run_id as "runId", namespace_id as "namespaceId", job_id as "jobId", state, awaited from told order by id`;
-  channel.publish(told.map(({ runId: id, awaited: _, ...run }) => ({ kind: "run" as const, id, ...run })));
+    select run_id as "runId", namespace_id as "namespaceId", job_id as "jobId", state, awaited, gated from told order by id`;
+  channel.publish(
+    told.map(({ runId: id, awaited: _, gated: __, ...run }) => ({ kind: "run" as const, id, ...run })),
+  );
+  const gated = told.filter((run) => run.gated);
+  await context.gates.work({
+    entering: gated.filter((run) => run.state === "WAITING").map((run) => run.runId),
+    left: gated.filter((run) => run.state !== "WAITING").map((run) => run.runId),
+  });
   await releaseDependents(
     context,
     told.filter((run) => run.awaited).map((run) => run.runId),

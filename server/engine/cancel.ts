@@ -19,6 +19,7 @@ const LOOKS = 5;
 interface Cancelled extends MovedRun {
   state: RunState;
   awaited: boolean;
+  gated: boolean;
   unblockedTrigger: number | null;
 }
 
@@ -81,23 +82,23 @@ async function write({ sql, serverId }: EngineContext, runIds: string[], reason:
     was_ready as (delete from escapement.ready where id = any(${runIds}::bigint[]) returning *),
     unqueued as (
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id, scheduled_at, input,
-        payload, tags, fence, failures, lost, released, awaited, null::timestamptz as ready_at from was_waiting
+        payload, tags, gates, fence, failures, lost, released, awaited, null::timestamptz as ready_at from was_waiting
       union all
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id, scheduled_at, input,
-        payload, tags, fence, failures, lost, released, awaited, ready_at from was_ready
+        payload, tags, gates, fence, failures, lost, released, awaited, ready_at from was_ready
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at, ended_at, state, error)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at, ended_at, state, error)
       select u.*, now.at, 'CANCELLED', ${cancelledError(reason)} from unqueued u, now
     ),
     unneeded as (delete from escapement.dependency where run_id = any(${runIds}::bigint[])),
     unblocked as (${unblocked(sql, sql`select id, trigger_id from unqueued`)}),
     tallied as (${counted(sql, sql`select namespace_id, 'CANCELLED' as what from unqueued`, `${serverId}/cancel`)})
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", 'RUNNING' as state,
-      false as awaited, null::int as "unblockedTrigger" from flagged
+      false as awaited, false as gated, null::int as "unblockedTrigger" from flagged
     union all
-    select id, namespace_id, job_id, queue_id, 'CANCELLED', awaited,
+    select id, namespace_id, job_id, queue_id, 'CANCELLED', awaited, gates is not null,
       (select u.id from unblocked u where u.id = unqueued.trigger_id) from unqueued`;
 }
 
@@ -111,6 +112,8 @@ async function announce(context: EngineContext, runs: Cancelled[]): Promise<void
     channel.publish(freed);
     channel.publishDue();
   }
+  const gated = runs.filter((run) => run.gated).map((run) => run.id);
+  if (gated.length > 0) context.gates.soon({ left: gated });
   const awaited = runs.filter((run) => run.awaited).map((run) => run.id);
   if (awaited.length > 0) await releaseDependents(context, awaited);
 }

@@ -62,7 +62,7 @@ async function startNow(
   const source = `${context.serverId}/children`;
   const children = { runs: runs.slice(0, request.runs.length), key: null };
   const join = { runs: runs.slice(request.runs.length), key: null };
-  const started = await guarded(context.sql, async (transaction) => {
+  const insert = async (transaction: Transaction) => {
     const held = await transaction`
       select id from escapement.lease where id = ${lease.runId} and secret = ${lease.secret} for key share`;
     await requireLease(transaction, lease, held);
@@ -72,9 +72,17 @@ async function startNow(
     const waitsFor = await holdForOthers(transaction, [{ ...request.join, after: ids }], { field: "join" });
     const [second] = await insertRuns(transaction, [join], source, [waitsFor]);
     return { ids, answers: [first, second], requests: [children, join] };
-  });
+  };
+  const started = await guarded(context.sql, insert);
   const answers = started.answers.map((answer) => answer ?? { status: "stale" as const });
   announceStarted(context, started.requests, answers);
+  const gated = runs.some((run) => run.gates !== null);
+  if (gated) {
+    const ids = answers
+      .flatMap((answer) => (answer.status === "started" ? answer.runs : []))
+      .map(({ id }) => id);
+    await context.gates.work({ entering: ids });
+  }
   const last = answers.at(-1);
   return request.join && last?.status === "started"
     ? { runs: started.ids, join: last.runs[0]?.id }
@@ -105,19 +113,19 @@ async function stage(
         ${column((run) => run.priority)}::smallint[], ${column((run) => run.runAt)}::float8[],
         ${column((run) => run.delayMs)}::float8[], ${column((run) => (isLarge(run) ? null : run.input))}::text[],
         ${column((run) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],
-        ${column((run) => arrayText(run.tags))}::text[], ${column((_, at) => (at < count ? null : count))}::int[],
+        ${column((run) => arrayText(run.tags))}::text[], ${column((run) => run.gates)}::text[], ${column((_, at) => (at < count ? null : count))}::int[],
         ${column((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[]
       ) with ordinality as i(namespace_id, job_id, version_id, queue_id, priority, run_at, delay_ms, input, payload,
-        tags, joins, large_json, bytes, n), now, held
+        tags, gates, joins, large_json, bytes, n), now, held
     ),
     made_payload as (
       insert into escapement.payload (run_id, json, bytes) select id, large_json, bytes from child where payload > 0
     ),
     made as (
       insert into escapement.staged (id, namespace_id, job_id, version_id, queue_id, priority, parent_id, scheduled_at,
-        input, payload, tags, awaited, secret, joins, call, wake_at)
+        input, payload, tags, gates, awaited, secret, joins, call, wake_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, ${lease.runId}, coalesce(wake_at, now.at),
-        input, payload, tags::text[], ${request.join !== undefined} and joins is null, ${lease.secret}, joins,
+        input, payload, tags::text[], gates, ${request.join !== undefined} and joins is null, ${lease.secret}, joins,
         ${randomInt(2 ** 31 - 1)}, wake_at
       from child, now
     )

@@ -127,10 +127,10 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     ),
     made as (
       insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
         ready_at, secret, executor_id, started_at, expires_at, request_id)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence + 1, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence + 1, failures, lost, released, awaited,
         ready_at, secret, (${polls.map(({ poll }) => poll.executorId)}::int[])[taker], now,
         now + ${RHYTHM.leaseMs} * interval '1 millisecond',
         (${polls.map(({ poll }) => poll.requestId ?? null)}::text[])[taker]

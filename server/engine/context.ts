@@ -4,6 +4,7 @@ import type { Catalog } from "../store/catalog.ts";
 import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
+import type { Gates } from "./gates.ts";
 
 export interface EngineContext {
   sql: Sql;
@@ -13,6 +14,8 @@ export interface EngineContext {
   channel: Channel;
   /** This process start; also the leader row's holder. */
   serverId: string;
+  /** Where runs with keys and limits wait. */
+  readonly gates: Gates;
   /** In [0, 1); the retries' jitter. */
   random: () => number;
 }

@@ -2,6 +2,7 @@
  * The arrows of the state machine as one object: what transports and loops may ask for. Every call that
  * returns has committed; every call that throws a Rejection has changed nothing.
  */
+import type { Affinity } from "../core/gate.ts";
 import type { Placeable, Requirement } from "../core/placement.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
@@ -21,6 +22,8 @@ export interface StartItem {
   /** Counted from the database's now. */
   delayMs?: number | null;
   tags?: string[] | null;
+  /** Runs with the same group and key go one after the other. */
+  affinity?: Affinity | null;
   idempotencyKey?: string | null;
   /** Runs to wait for, whatever they end as. */
   after?: string[] | null;

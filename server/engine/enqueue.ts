@@ -1,12 +1,14 @@
 /**
  * – → waiting | ready: the statement that brings runs into being. A run without holds goes straight into `ready`;
  * the requests of one batch share the statement, and a key makes a request repeatable: the repeat writes before it
- * answers, so that it waits for the standby like the first one did (RELIABILITY M4).
+ * answers, so that it waits for the standby like the first one did (RELIABILITY M4). Runs with gates are born waiting;
+ * `insertGated` lets those in that find a place.
  */
 import type { RunState } from "../core/run.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, booleans, byteas, counted, type EngineContext, runChange } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
+import { gateKeysOf } from "./gates.ts";
 import { isLarge, type NewRun } from "./new-run.ts";
 
 /** The runs of one request. */
@@ -38,6 +40,7 @@ export async function insertRuns(
   const keys = requests.flatMap(({ key }, requestNo) => (key ? [{ ...key, requestNo }] : []));
   const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((onRunId) => ({ at: at + 1, onRunId })));
   const s = sql as Sql;
+  const gated = runs.some(({ run }) => run.gates !== null);
   const payloads = runs.some(({ run }) => run.bytes !== null || isLarge(run));
 
   const rows = await s<
@@ -71,8 +74,9 @@ export async function insertRuns(
         ${column(({ run }) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],
         ${column(({ run }) => arrayText(run.tags))}::text[],
         ${booleans(column(({ waitsFor }) => waitsFor.length > 0))}::text[]::boolean[]
+        ${gated ? s`, ${column(({ run }) => run.gates)}::text[]` : s``}
       ) with ordinality as i(request_no, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        run_at, delay_ms, input, payload, tags, depends, n)
+        run_at, delay_ms, input, payload, tags, depends ${gated ? s`, gates` : s``}, n)
     ),
     ${
       keys.length === 0
@@ -106,15 +110,16 @@ export async function insertRuns(
         scheduled_at, input, payload, tags, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         coalesce(wake_at, now), input, payload, tags::text[], now
-      from run where not depends and (wake_at is null or wake_at <= now)
+      from run where not depends and (wake_at is null or wake_at <= now) ${gated ? s`and gates is null` : s``}
     ),
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, wake_at, wake_kind ${gated ? s`, gates` : s``})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         coalesce(wake_at, now), input, payload, tags::text[],
         case when wake_at > now then wake_at end, case when wake_at > now then 'TIME' end
-      from run where depends or wake_at > now
+        ${gated ? s`, gates` : s``}
+      from run where depends or wake_at > now ${gated ? s`or gates is not null` : s``}
     ),
     ${
       waits.length === 0
@@ -138,7 +143,7 @@ export async function insertRuns(
         : s``
     }
     made_tally as (${counted(s, s`select namespace_id, 'STARTED' as what from run`, source)})
-    select id, n::int, case when depends or wake_at > now then 'WAITING' else 'READY' end as state,
+    select id, n::int, case when depends or wake_at > now ${gated ? s`or gates is not null` : s``} then 'WAITING' else 'READY' end as state,
       null::bytea as hash, null::bigint[] as "runIds", request_no as "requestNo"
     from run
     ${
@@ -165,6 +170,37 @@ export async function insertRuns(
     }
   }
   return answers;
+}
+
+/**
+ * The same for requests of which some runs have gates: locks their keys first, and lets in whom it can. `held` is
+ * asked in the transaction, after the locks.
+ */
+export async function insertGated(
+  { gates }: EngineContext,
+  requests: KeyedRuns[],
+  source: string,
+  insert: (transaction: Transaction) => Promise<Inserted[]> = (transaction) =>
+    insertRuns(transaction, requests, source),
+): Promise<Inserted[]> {
+  const keys = gateKeysOf(requests.flatMap(({ runs }) => runs.map((run) => run.gates)));
+  const { result, ready, skipped } = await gates.admit(keys, async (transaction) => {
+    const result = await insert(transaction);
+    const gated = result.flatMap((answer, at) =>
+      answer.status === "started"
+        ? answer.runs.filter((_, place) => requests[at]?.runs[place]?.gates != null).map((run) => run.id)
+        : [],
+    );
+    return { result, gated };
+  });
+  for (const answer of result) {
+    if (answer.status !== "started") continue;
+    for (const run of answer.runs) {
+      if (ready.has(run.id)) run.state = "READY";
+      else if (skipped.has(run.id)) run.state = "SKIPPED";
+    }
+  }
+  return result;
 }
 
 /** Tells waiting polls and listeners what a committed insert made. */

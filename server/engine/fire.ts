@@ -4,10 +4,14 @@
  * runs; the occurrence's key is the second barrier against firing twice.
  */
 import { LIMITS } from "../config.ts";
+import { gatesOf } from "../core/gate.ts";
+import type { RunState } from "../core/run.ts";
 import { decideFire, type FireDecision, memoKey, nextFire } from "../core/trigger.ts";
 import type { JobVersion } from "../store/catalog.ts";
+import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, runChange } from "./context.ts";
+import { gateKeysOf } from "./gates.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
 
 interface DueTrigger
@@ -102,16 +106,19 @@ function nextStateOf({ trigger, decision, fault }: Decided): string {
 }
 
 async function write(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<number> {
-  const { sql, channel } = context;
-  const fires = decided.flatMap((entry) => entry.decision.fires.map((fire) => ({ ...entry, fire })));
+  const { channel } = context;
+  const fires = decided.flatMap((entry) => {
+    const { trigger, version, decision } = entry;
+    const gates = gatesOf(version.gates, trigger.priority ?? version.priority, null);
+    return decision.fires.map((fire) => ({ ...entry, fire, gates: gates && JSON.stringify(gates) }));
+  });
+  const gated = fires.some(({ gates }) => gates !== null);
   const skips = decided.flatMap(({ trigger, decision }) =>
     decision.skipped ? [{ ...decision.skipped, triggerId: trigger.id }] : [],
   );
   const all = <T>(pick: (entry: Decided) => T): T[] => decided.map(pick);
   const each = <T>(pick: (entry: (typeof fires)[number]) => T): T[] => fires.map(pick);
-  const rows = await sql<
-    { runId: string | null; triggerId: number; namespaceId: number; jobId: number; queueId: number }[]
-  >`
+  const insert = (sql: Sql) => sql<FiredRow[]>`
     with now as materialized (select escapement.clock() as at),
     ${lead(sql, guard)},
     item as (
@@ -131,7 +138,9 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
         ${each(({ version }) => version.queueId)}::int[],
         ${each(({ trigger, version }) => trigger.priority ?? version.priority)}::smallint[],
         ${each(({ trigger }) => trigger.input)}::text[]
-      ) as f(trigger_id, scheduled_at, outcome, namespace_id, job_id, version_id, queue_id, priority, input)
+        ${gated ? sql`, ${each(({ gates }) => gates)}::text[]` : sql``}
+      ) as f(trigger_id, scheduled_at, outcome, namespace_id, job_id, version_id, queue_id, priority, input
+        ${gated ? sql`, gates` : sql``})
     ),
     moved as (
       update escapement.trigger t set
@@ -172,21 +181,72 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
         input, payload, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, to_timestamp(scheduled_at / 1000),
         case when not large then input end, large::int, now.at
-      from run, now
+      from run, now ${gated ? sql`where gates is null` : sql``}
     ),
+    ${
+      gated
+        ? sql`made_waiting as (
+      insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, scheduled_at,
+        input, payload, gates)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, to_timestamp(scheduled_at / 1000),
+        case when not large then input end, large::int, gates
+      from run where gates is not null
+    ),`
+        : sql``
+    }
     tallied as (${counted(sql, sql`select namespace_id, 'STARTED' as what from run`, `${context.serverId}/fire`)})
     select r.id as "runId", r.trigger_id as "triggerId", r.namespace_id as "namespaceId", r.job_id as "jobId",
-      r.queue_id as "queueId" from run r
+      r.queue_id as "queueId", ${gated ? sql`r.gates is not null` : sql`false`} as gated from run r
     union all
-    select null, m.id, m.namespace_id, 0, 0 from moved m`;
+    select null, m.id, m.namespace_id, 0, 0, false from moved m`;
+  const { rows, stateOf } = await (gated
+    ? insertThroughGates(context, fires, insert)
+    : insertFree(context, insert));
   const runs = rows.filter((row) => row.runId !== null);
-  if (runs.length > 0) channel.publishReady([...new Set(runs.map((run) => run.queueId))]);
+  const ready = runs.filter((row) => stateOf(row) === "READY");
+  if (ready.length > 0) channel.publishReady([...new Set(ready.map((run) => run.queueId))]);
   channel.publish(
     rows.map((row) =>
       row.runId === null
         ? { kind: "trigger" as const, id: row.triggerId, namespaceId: row.namespaceId }
-        : runChange({ ...row, id: row.runId }, "READY"),
+        : runChange({ ...row, id: row.runId }, stateOf(row)),
     ),
   );
   return runs.length;
+}
+
+interface FiredRow {
+  runId: string | null;
+  triggerId: number;
+  namespaceId: number;
+  jobId: number;
+  queueId: number;
+  gated: boolean;
+}
+
+type Insert = (sql: Sql) => Promise<FiredRow[]>;
+
+async function insertFree({ sql }: EngineContext, insert: Insert) {
+  return { rows: await insert(sql), stateOf: (): RunState => "READY" };
+}
+
+async function insertThroughGates(
+  { gates }: EngineContext,
+  fires: { gates: string | null }[],
+  insert: Insert,
+) {
+  const keys = gateKeysOf(fires.map((fire) => fire.gates));
+  const { result, ready, skipped } = await gates.admit(keys, async (transaction) => {
+    const rows = await insert(transaction as unknown as Sql);
+    return {
+      result: rows,
+      gated: rows.flatMap((row) => (row.gated && row.runId !== null ? [row.runId] : [])),
+    };
+  });
+  const stateOf = (row: FiredRow): RunState => {
+    const id = row.runId ?? "";
+    if (skipped.has(id)) return "SKIPPED";
+    return row.gated && !ready.has(id) ? "WAITING" : "READY";
+  };
+  return { rows: result, stateOf };
 }

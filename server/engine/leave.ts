@@ -44,10 +44,19 @@ export interface Departed extends MovedRun {
   secret: string;
   to: RunState;
   awaited: boolean;
+  /** It has gates, whose places its end frees. */
+  gated: boolean;
   unblockedTrigger: number | null;
   /** Children that its success brought forth. */
   children:
-    | { id: string; namespaceId: number; jobId: number; queueId: number; state: "READY" | "WAITING" }[]
+    | {
+        id: string;
+        namespaceId: number;
+        jobId: number;
+        queueId: number;
+        gated: boolean;
+        state: "READY" | "WAITING";
+      }[]
     | null;
 }
 
@@ -131,10 +140,10 @@ export async function leave(
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
         ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, error, progress)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures + (outcome in ('FAILED', 'TIMED_OUT'))::int,
+        scheduled_at, input, payload, tags, gates, fence, failures + (outcome in ('FAILED', 'TIMED_OUT'))::int,
         lost + (outcome = 'LOST')::int, released, awaited,
         ready_at, secret, executor_id, started_at, now.at, to_state, outcome, output, error, progress
       from gone g, now where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
@@ -143,17 +152,17 @@ export async function leave(
     ${buried(sql, departures)}
     retried as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, wake_at, wake_kind)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures + 1, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures + 1, lost, released, awaited,
         now.at + delay_ms * interval '1 millisecond', 'RETRY'
       from gone, now where to_state = 'WAITING'
     ),
     returned as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost + (outcome = 'LOST')::int,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost + (outcome = 'LOST')::int,
         released + (outcome = 'RELEASED')::int, awaited, ready_at
       from gone where to_state = 'READY'
     ),
@@ -177,14 +186,14 @@ export async function leave(
         scheduled_at, input, payload, tags, awaited, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
         scheduled_at, input, payload, tags, awaited, now
-      from child where not depends and wakes is null
+      from child where not depends and wakes is null and gates is null
     ),
     child_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, awaited, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, awaited, wakes, case when wakes is not null then 'TIME' end
-      from child where depends or wakes is not null
+        scheduled_at, input, payload, tags, gates, awaited, wakes, case when wakes is not null then 'TIME' end
+      from child where depends or wakes is not null or gates is not null
     ),
     child_dependency as (
       insert into escapement.dependency (on_run_id, run_id)
@@ -199,9 +208,10 @@ export async function leave(
       source,
     )})
     select g.id, g.secret, g.namespace_id as "namespaceId", g.job_id as "jobId", g.queue_id as "queueId",
-      g.to_state as "to", g.awaited,
+      g.to_state as "to", g.awaited, g.gates is not null as gated,
       (select json_agg(json_build_object('id', c.id::text, 'namespaceId', c.namespace_id, 'jobId', c.job_id,
-          'queueId', c.queue_id, 'state', case when c.depends or c.wakes is not null then 'WAITING' else 'READY' end))
+          'queueId', c.queue_id, 'gated', c.gates is not null,
+          'state', case when c.depends or c.wakes is not null or c.gates is not null then 'WAITING' else 'READY' end))
         from child c where c.parent_id = g.id) as children,
       (select u.id from unblocked u where u.id = g.trigger_id) as "unblockedTrigger"
     from gone g`;
@@ -247,9 +257,22 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
   if (queues.size > 0) channel.publishReady([...queues]);
   if (changes.length > 0) channel.publish(changes);
   if (due) channel.publishDue();
+  handOn(context, departed);
   const awaited = departed.filter((run) => run.awaited && run.to !== "WAITING" && run.to !== "READY");
   await releaseDependents(
     context,
     awaited.map((run) => run.id),
   );
+}
+
+/** Frees the places of runs that had some, and lets children with gates stand in line. */
+function handOn({ gates }: EngineContext, departed: Departed[]): void {
+  const gated = departed.filter((run) => run.gated);
+  const entering = departed.flatMap((run) => run.children ?? []).filter((child) => child.gated);
+  if (gated.length + entering.length === 0) return;
+  gates.soon({
+    left: gated.filter((run) => run.to !== "WAITING" && run.to !== "READY").map((run) => run.id),
+    retrying: gated.filter((run) => run.to === "WAITING").map((run) => run.id),
+    entering: entering.map((child) => child.id),
+  });
 }

@@ -1,5 +1,6 @@
 /** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
 import { LIMITS } from "../config.ts";
+import { checkAffinity, gatesOf } from "../core/gate.ts";
 import { refuseNul } from "../core/json.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, narrowed, type Requirement } from "../core/placement.ts";
@@ -21,6 +22,8 @@ export interface NewRun {
   input: string | null;
   bytes: Buffer | null;
   tags: string[] | null;
+  /** JSON text of core/gate's RunGate[]; null: it has none. */
+  gates: string | null;
 }
 
 /** True when the input is kept beside the run instead of moving with it. */
@@ -68,10 +71,19 @@ export async function resolveItems(
     if (item.after != null && item.after.length > LIMITS.afterPerRun) {
       throw limitExceeded(`a run can wait for at most ${LIMITS.afterPerRun} others`, field("after"));
     }
+    const priority = item.priority ?? version.priority;
+    const affinity =
+      item.affinity == null
+        ? null
+        : {
+            gateId: await context.catalog.affinityGate(namespaceId),
+            value: checkAffinity(item.affinity, field("affinity")),
+          };
+    const gates = gatesOf(version.gates, priority, affinity);
     const run: NewRun = {
       version,
       queueId: version.queueId,
-      priority: item.priority ?? version.priority,
+      priority,
       triggerId: null,
       parentId: options.parentId ?? null,
       runAt: item.runAt ?? null,
@@ -79,6 +91,7 @@ export async function resolveItems(
       input: item.input ?? null,
       bytes: item.inputBytes ?? null,
       tags: item.tags == null ? null : checkTags(item.tags, field("tags")),
+      gates: gates && JSON.stringify(gates),
     };
     runs.push(run);
     if (item.requires != null) {

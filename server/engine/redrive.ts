@@ -56,7 +56,7 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
   const { runIds, spread } = order;
   const wakes = spread ? sql`case when i.wake_at > now.at then i.wake_at end` : sql`null::timestamptz`;
   const wakeAt = runIds.map((_, at) => (spread ? spread.startAt + at * spread.everyMs : null));
-  const moved = await sql<(MovedRun & { state: "READY" | "WAITING" })[]>`
+  const moved = await sql<(MovedRun & { gated: boolean; state: "READY" | "WAITING" })[]>`
     with now as materialized (select escapement.clock() as at),
     item as (
       select i.id, i.n, to_timestamp(i.wake_ms / 1000)::timestamptz(3) as wake_at
@@ -86,23 +86,31 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
         scheduled_at, input, payload, tags, fence, failures, lost, released, ready_at)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, now.at
-      from gone g join edit e on e.id = g.id, now where g.wakes is null
+      from gone g join edit e on e.id = g.id, now where g.wakes is null and g.gates is null
     ),
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, wake_at, wake_kind)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, g.wakes, 'TIME'
-      from gone g join edit e on e.id = g.id where g.wakes is not null
+        scheduled_at, e.input, e.payload, tags, gates, fence, 0, 0, released, g.wakes,
+        case when g.wakes is not null then 'TIME' end
+      from gone g join edit e on e.id = g.id where g.wakes is not null or g.gates is not null
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId",
-      case when wakes is null then 'READY' else 'WAITING' end as state
+      gates is not null as gated,
+      case when wakes is null and gates is null then 'READY' else 'WAITING' end as state
     from gone order by n`;
   const queues = new Set(moved.filter((run) => run.state === "READY").map((run) => run.queueId));
   if (queues.size > 0) channel.publishReady([...queues]);
   channel.publish(moved.map((run) => runChange(run, run.state)));
   if (moved.some((run) => run.state === "WAITING")) channel.publishDue();
-  return moved.map(({ id, state }) => ({ id, state }));
+  const gated = moved.filter((run) => run.gated).map((run) => run.id);
+  if (gated.length === 0) return moved.map(({ id, state }) => ({ id, state }));
+  await context.gates.work({ entering: gated });
+  const through = await sql<{ id: string }[]>`
+    select id from escapement.ready where id = any(${gated}::bigint[])`;
+  const ready = new Set(through.map((run) => run.id));
+  return moved.map(({ id, state }) => ({ id, state: ready.has(id) ? "READY" : state }));
 }
 
 /** Common table expressions that change the input; `edit` has the new place of it and, to be noted, what it was. */

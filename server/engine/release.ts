@@ -3,6 +3,7 @@
  * have ended. Any server may do either: deleting the waiting row is the guard, so nothing is released twice.
  */
 import { LIMITS } from "../config.ts";
+import type { Sql, Transaction } from "../store/connection.ts";
 import { type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
@@ -10,14 +11,17 @@ export async function releaseDue(
   context: EngineContext,
 ): Promise<{ released: number; nextInMs: number | null }> {
   const { sql } = context;
-  const moved = await sql<MovedRun[]>`
+  const rows = await sql<(MovedRun & { gated: boolean })[]>`
     with now as materialized (select escapement.clock() as at),
     due as materialized (
-      select id from escapement.waiting, now where wake_at <= now.at
+      select id, gates from escapement.waiting, now where wake_at <= now.at
       order by wake_at limit ${LIMITS.releaseBatch} for update of waiting skip locked
     ),
-    -- Still held by other runs: only the time hold goes.
-    held as (select id from due where exists (select from escapement.dependency d where d.run_id = due.id)),
+    -- Still held by other runs or by gates: only the time hold goes.
+    held as (
+      select id, gates is not null as gated from due
+      where gates is not null or exists (select from escapement.dependency d where d.run_id = due.id)
+    ),
     lifted as (
       update escapement.waiting w set wake_at = null, wake_kind = null
       where w.id = any(array(select id from held))
@@ -28,13 +32,17 @@ export async function releaseDue(
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, now.at from gone, now
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
     )
-    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
+    union all
+    select id, 0, 0, 0, true from held where gated`;
+  const moved = rows.filter((row) => !row.gated);
   announceReady(context, moved);
-  if (moved.length === LIMITS.releaseBatch) return { released: moved.length, nextInMs: 0 };
+  await context.gates.work({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
+  if (rows.length === LIMITS.releaseBatch) return { released: moved.length, nextInMs: 0 };
   const [next] = await sql<{ ms: number | null }[]>`
     select extract(epoch from min(wake_at) - escapement.clock())::float8 * 1000 as ms
     from escapement.waiting where wake_at is not null`;
@@ -46,7 +54,11 @@ export async function releaseDependents(context: EngineContext, endedIds: string
   if (endedIds.length === 0) return;
   const waiters = await context.sql<{ id: string }[]>`
     delete from escapement.dependency where on_run_id = any(${endedIds}::bigint[]) returning run_id as id`;
-  await releaseUnheld(context, [...new Set(waiters.map((waiter) => waiter.id))]);
+  const ids = [...new Set(waiters.map((waiter) => waiter.id))];
+  await releaseUnheld(context, ids);
+  const gated = await context.sql<{ id: string }[]>`
+    select id from escapement.waiting where id = any(${ids}::bigint[]) and gates is not null`;
+  await context.gates.work({ entering: gated.map((run) => run.id) });
 }
 
 /**
@@ -59,18 +71,41 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
     with now as materialized (select escapement.clock() as at),
     gone as (
       delete from escapement.waiting w
-      where w.id = any(${ids}::bigint[]) and w.wake_at is null
+      where w.id = any(${ids}::bigint[]) and w.wake_at is null and w.gates is null
         and not exists (select from escapement.dependency d where d.run_id = w.id)
       returning *
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, now.at from gone, now
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
   announceReady(context, moved);
+}
+
+/** waiting → ready for those of `ids` that have all their places and no other hold. */
+export async function releaseThrough(transaction: Transaction, ids: string[]): Promise<MovedRun[]> {
+  if (ids.length === 0) return [];
+  const s = transaction as unknown as Sql;
+  return await s<MovedRun[]>`
+    with now as materialized (select escapement.clock() as at),
+    gone as (
+      delete from escapement.waiting w
+      where w.id = any(${ids}::bigint[]) and w.gates is not null and w.wake_at is null
+        and exists (select from escapement.place p where p.run_id = w.id)
+        and not exists (select from escapement.place p where p.run_id = w.id and p.state <> 'TAKEN')
+        and not exists (select from escapement.dependency d where d.run_id = w.id)
+      returning *
+    ),
+    made_ready as (
+      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
+    )
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
 }
 
 /**
@@ -91,7 +126,8 @@ export async function repairHolds(context: EngineContext): Promise<void> {
   );
   const unheld = await sql<{ id: string }[]>`
     select w.id from escapement.waiting w
-    where w.wake_at is null and not exists (select from escapement.dependency d where d.run_id = w.id)
+    where w.wake_at is null and w.gates is null
+      and not exists (select from escapement.dependency d where d.run_id = w.id)
     limit ${LIMITS.releaseBatch}`;
   await releaseUnheld(
     context,

@@ -2,6 +2,7 @@
  * A run that has ended, once more as a new one. A redriven run stays itself because somebody still waits for its
  * result; one that is run again has had its result, which stays: the new run has its own and names its origin.
  */
+import { affinityOf } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
 import { isEnded, type RunState } from "../core/run.ts";
@@ -22,6 +23,8 @@ interface Origin {
   bytes: Buffer | null;
   /** Only when it asked for more than its job. */
   requires: Requirement | null;
+  /** JSON text of its group and key. */
+  affinity: string | null;
 }
 
 /** Throws NOT_FOUND, also when the job is gone, ILLEGAL_STATE while the run goes on, and what `start` throws. */
@@ -36,7 +39,11 @@ export async function rerun(
   const [origin] = await sql<Origin[]>`
     select r.state, n.name as namespace, j.name as job, r.priority, r.tags,
       case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json, p.bytes,
-      case when r.queue_id <> v.queue_id then q.requirement end as requires
+      case when r.queue_id <> v.queue_id then q.requirement end as requires,
+      (
+        select x.key from escapement.ended e cross join lateral jsonb_to_recordset(e.gates::jsonb) as x(gate int, key text)
+        join escapement.gate g on g.id = x.gate where e.id = r.id and g.kind = 'AFFINITY'
+      ) as affinity
     from escapement.run r
     join escapement.namespace n on n.id = r.namespace_id
     join escapement.job j on j.id = r.job_id
@@ -55,6 +62,7 @@ export async function rerun(
       priority: origin.priority,
       tags: origin.tags,
       requires: origin.requires,
+      affinity: affinityOf(origin.affinity),
       idempotencyKey: idempotencyKey ?? null,
       rerunOf: runId,
     },

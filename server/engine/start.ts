@@ -8,7 +8,7 @@ import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import type { EngineContext } from "./context.ts";
 import type { StartedRun, StartItem, StartOptions } from "./engine.ts";
-import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "./enqueue.ts";
 import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, resolveItems } from "./new-run.ts";
 import { noteReruns } from "./rerun.ts";
@@ -30,6 +30,19 @@ export function createStart(context: EngineContext) {
     },
   });
 
+  /** Apart from the others, whom the locks of keys are no concern of. */
+  const gatedLane = createLane<KeyedRuns, Inserted>({
+    maxItems: LIMITS.laneItems,
+    maxWaiting: LIMITS.laneWaiting,
+    weigh: (request) => request.runs.length,
+    key: ({ key }) => key && `${key.namespaceId}/${key.key}`,
+    run: async (requests) => {
+      const answers = await insertGated(context, requests, `${context.serverId}/gated`);
+      announceStarted(context, requests, answers);
+      return answers;
+    },
+  });
+
   return async function start(items: StartItem[], options: StartOptions = {}): Promise<StartedRun[]> {
     if (items.length > LIMITS.runsPerRequest) {
       throw limitExceeded(`at most ${LIMITS.runsPerRequest} runs can be started at once`, options.field);
@@ -45,7 +58,7 @@ export function createStart(context: EngineContext) {
       if (lone || (!keyed && !after && !repeats)) {
         const key = options.idempotencyKey ?? (lone ? items[0]?.idempotencyKey : null) ?? null;
         const request = { runs, key: key === null ? null : requestKey(runs, key, items) };
-        const answer = await lane(request);
+        const answer = await (runs.some((run) => run.gates !== null) ? gatedLane : lane)(request);
         refuseOtherRequest(answer, request, options, 0);
         answers = [answer];
       } else {
@@ -62,7 +75,7 @@ export function createStart(context: EngineContext) {
 
   /** Requests that need several statements: keys of single items, or runs to wait for. */
   async function startApart(
-    { serverId }: EngineContext,
+    context: EngineContext,
     items: StartItem[],
     runs: NewRun[],
     options: StartOptions,
@@ -81,7 +94,8 @@ export function createStart(context: EngineContext) {
       if (seen.has(name)) throw badInput(fieldOf(options, at, "idempotencyKey"), "the same key stands twice");
       seen.add(name);
     }
-    const pending = await guarded(sql, async (transaction) => {
+    const { serverId } = context;
+    const insert = async (transaction: Transaction) => {
       const held = await holdForOthers(transaction, items, options);
       const answers = await insertRuns(
         transaction,
@@ -94,7 +108,10 @@ export function createStart(context: EngineContext) {
         for (const [at, answer] of answers.entries()) refuseOtherRequest(answer, requests[at], options, at);
       await noteReruns(transaction, items, answers);
       return answers;
-    });
+    };
+    const pending = await (runs.some((run) => run.gates !== null)
+      ? insertGated(context, requests, `${serverId}/apart`, insert)
+      : guarded(sql, insert));
     announceStarted(context, requests, pending);
     return pending;
   }
@@ -116,6 +133,7 @@ function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns[
     // Keys of before these existed keep their meaning.
     ...(item.requires == null ? [] : [requirementText(item.requires)]),
     ...(item.rerunOf == null ? [] : [{ rerunOf: item.rerunOf }]),
+    ...(item.affinity == null ? [] : [item.affinity.group, item.affinity.key]),
   ]);
   const hash = createHash("sha256").update(JSON.stringify(asked)).digest();
   return { namespaceId: first.version.namespaceId, key, hash };

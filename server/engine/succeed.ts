@@ -18,6 +18,7 @@ interface Ended extends MovedRun {
   /** Place in the list of successes, from 1. */
   n: number;
   awaited: boolean;
+  gated: boolean;
 }
 
 /**
@@ -48,17 +49,21 @@ export async function succeed(context: EngineContext, successes: Success[]): Pro
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
         ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, progress)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
         ready_at, secret, executor_id, started_at, now.at, 'SUCCEEDED', 'SUCCEEDED', output, progress
       from gone g, now
     ),
     tallied as (${counted(sql, sql`select namespace_id, 'SUCCEEDED' as what from gone`, `${context.serverId}/succeed`)})
-    select n::int, id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", awaited from gone`;
+    select n::int, id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", awaited,
+      gates is not null as gated
+    from gone`;
   if (ended.length === 0) return [];
   channel.publish(ended.map((run) => runChange(run, "SUCCEEDED")));
+  const gated = ended.filter((run) => run.gated);
+  if (gated.length > 0) context.gates.soon({ left: gated.map((run) => run.id) });
   await releaseDependents(
     context,
     ended.filter((run) => run.awaited).map((run) => run.id),

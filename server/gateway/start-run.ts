@@ -24,6 +24,7 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
   if (runAt !== undefined) item.runAt = instantOf(runAt, `${field}.runAt`);
   if (delaySeconds !== undefined) item.delayMs = Math.round(delaySeconds * 1000);
   if (run.tags !== undefined) item.tags = run.tags;
+  if (run.affinity !== undefined) item.affinity = run.affinity;
   if (run.idempotencyKey !== undefined)
     item.idempotencyKey = checkKey(run.idempotencyKey, `${field}.idempotencyKey`);
   if (run.after !== undefined) item.after = run.after;

@@ -1,4 +1,5 @@
 /** Jobs. Runs and triggers add their lists to it. */
+import type { OverlapPolicy } from "../core/gate.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
 import { findJob, type Job, listJobs } from "../store/jobs.ts";
 import { byName } from "./arguments.ts";
@@ -7,6 +8,18 @@ import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceOf, namespaceShown, visible } from "./context.ts";
 import { textOf } from "./json.ts";
 import { Retry, RetryInput } from "./retry.ts";
+
+const Overlap = builder.enumType("OverlapPolicy", {
+  description:
+    "What happens to a run of a job of which another has not ended, whatever started it and at which version.",
+  values: {
+    PARALLEL: { description: "It goes on." },
+    SERIAL_WAIT: { description: "It waits; first come, first served." },
+    SERIAL_DISCARD: { description: "It ends SKIPPED." },
+    SERIAL_PRIORITY: { description: "It waits; higher priority first." },
+    SERIAL_REPLACE: { description: "The other is cancelled; it starts when that one has stopped." },
+  } satisfies Record<OverlapPolicy, object>,
+});
 
 export const JobType = builder.objectRef<Job>("Job");
 
@@ -36,6 +49,11 @@ builder.node(JobType, {
     }),
     deadLetter: t.exposeBoolean("deadLetter", {
       description: "A run that fails for good is kept until it is redriven or discarded.",
+    }),
+    overlap: t.expose("overlap", { type: Overlap }),
+    maxParallel: t.exposeInt("maxParallel", {
+      nullable: true,
+      description: "Runs of it ready or running at once, in the whole cluster.",
     }),
     version: t.exposeInt("version", {
       description: "Grows with every change; a run keeps the one it started with.",
@@ -84,11 +102,15 @@ const JobInput = builder.inputType("JobInput", {
     timeout: t.field({ type: "Duration", defaultValue: "PT5M" }),
     startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),
     deadLetter: t.boolean({ defaultValue: true, description: "Keep runs that fail for good." }),
+    overlap: t.field({ type: Overlap, defaultValue: "PARALLEL" }),
+    maxParallel: t.int({
+      description: "Runs of it ready or running at once, in the whole cluster. Unset: no limit.",
+    }),
   }),
 });
 
 const JobPatch = builder.inputType("JobPatch", {
-  description: "What is absent stays as it is; null clears the description and the input.",
+  description: "What is absent stays as it is; null clears the description, the input and the limit.",
   fields: (t) => ({
     description: t.string(),
     tags: t.stringList(),
@@ -100,6 +122,8 @@ const JobPatch = builder.inputType("JobPatch", {
     timeout: t.field({ type: "Duration" }),
     startDeadline: t.field({ type: "Duration" }),
     deadLetter: t.boolean(),
+    overlap: t.field({ type: Overlap }),
+    maxParallel: t.int(),
   }),
 });
 

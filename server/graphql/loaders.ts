@@ -10,10 +10,12 @@ import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/
 import { type Redrive, readOrigins, readRedrives, readReruns } from "../store/lineage.ts";
 import {
   type Attempt,
+  type GateHold,
   type Payload,
   type Run,
   readAttempts,
   readDependencies,
+  readGateHolds,
   readOutputBytes,
   readOutputs,
   readPayloads,
@@ -38,6 +40,7 @@ export interface Loaders {
   /** True for dead letters, null for others. */
   dead: Load<string, true>;
   redrives: Load<string, Redrive[]>;
+  gateHold: Load<string, GateHold>;
   rerunOf: Load<string, string>;
   reruns: Load<string, string[]>;
   executor: Load<number, Executor>;
@@ -80,6 +83,7 @@ export function createLoaders(sql: Sql): Loaders {
     redrives: batched((ids) => readRedrives(sql, ids)),
     rerunOf: batched((ids) => readOrigins(sql, ids)),
     reruns: batched((ids) => readReruns(sql, ids)),
+    gateHold: batched((ids) => readGateHolds(sql, ids)),
     executor: byId(readExecutors, sql),
     runningCount: batched((ids) => readRunningCounts(sql, ids)),
   };

@@ -14,6 +14,10 @@ import type { JsonText } from "./json.ts";
 import { RunType, runOf } from "./run.ts";
 import { RunFilter, readRunFilter } from "./run-lists.ts";
 
+const AffinityInput = builder.inputType("AffinityInput", {
+  fields: (t) => ({ group: t.string({ required: true }), key: t.string({ required: true }) }),
+});
+
 const StartRunInput = builder.inputType("StartRunInput", {
   fields: (t) => ({
     namespace: t.string({ defaultValue: "default" }),
@@ -24,6 +28,10 @@ const StartRunInput = builder.inputType("StartRunInput", {
     runAt: t.field({ type: "DateTime" }),
     delay: t.field({ type: "Duration", description: "Instead of runAt." }),
     tags: t.stringList(),
+    affinity: t.field({
+      type: AffinityInput,
+      description: "Runs with the same group and key go one after the other, across jobs.",
+    }),
     idempotencyKey: t.string({ description: "The same request with the same key starts nothing new." }),
     after: t.idList({ description: "Runs to wait for, whatever they end as." }),
     executor: t.string({ description: "The one executor that may run it; it waits for that one." }),
@@ -60,6 +68,7 @@ function readStart(input: StartInput, place: string): StartItem {
     runAt: input.runAt ?? null,
     delayMs: input.delay == null ? null : durationMs(input.delay, `${place}delay`),
     tags: input.tags ?? null,
+    affinity: input.affinity ?? null,
     idempotencyKey:
       input.idempotencyKey == null ? null : checkText(input.idempotencyKey, `${place}idempotencyKey`),
     after: input.after ?? null,

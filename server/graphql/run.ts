@@ -30,7 +30,7 @@ const HoldType = builder.objectRef<Hold>("Hold").implement({
     until: t.expose("until", { type: "DateTime", nullable: true }),
     runs: t.field({
       type: [RunType],
-      description: "Runs it waits for.",
+      description: "Runs it waits for; of those that have the places of a limit, the oldest ten.",
       resolve: async ({ runIds }, _args, context) => {
         const runs = await Promise.all(runIds.map((id) => context.load.run(id)));
         return runs.flatMap((run) => visible(context, run) ?? []);
@@ -41,10 +41,12 @@ const HoldType = builder.objectRef<Hold>("Hold").implement({
 
 async function holdsOf(run: Run, { load }: Context): Promise<Hold[]> {
   if (run.state !== "WAITING") return [];
-  const runIds = (await load.dependencies(run.id)) ?? [];
+  const [dependencies, gate] = await Promise.all([load.dependencies(run.id), load.gateHold(run.id)]);
+  const runIds = dependencies ?? [];
   return [
     ...(run.wakeKind === null ? [] : [{ kind: run.wakeKind, until: run.wakeAt, runIds: [] }]),
     ...(runIds.length === 0 ? [] : [{ kind: "DEPENDENCY" as const, until: null, runIds }]),
+    ...(gate === null ? [] : [{ kind: gate.kind, until: null, runIds: gate.heldBy }]),
   ];
 }
 

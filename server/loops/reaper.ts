@@ -26,7 +26,10 @@ export function createReaper(
       const overdue = await expire(context, guard);
       await announceSilent(context);
       const foreign = await announceForeign(context);
-      if (sweeps++ % SWEEPS_PER_REPAIR === 0) await repairHolds(context);
+      if (sweeps++ % SWEEPS_PER_REPAIR === 0) {
+        await repairHolds(context);
+        await context.gates.repair();
+      }
       return overdue === LIMITS.expireBatch || foreign === LIMITS.announceBatch ? 0 : RHYTHM.sweepMs;
     },
   });

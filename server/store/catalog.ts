@@ -3,6 +3,7 @@
  * Versions never change, so they are never stale; a job's current version is checked again by the statement
  * that uses it, and `forget` drops what another server changed.
  */
+import type { JobGate } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import type { RetryPolicy } from "../core/retry.ts";
@@ -30,6 +31,8 @@ export interface JobVersion {
   startDeadlineMs: number;
   /** Runs that fail for good are kept. */
   deadLetter: boolean;
+  /** What its runs have to pass. */
+  gates: JobGate[];
 }
 
 /** Versions kept; the least recently added goes first. A fleet's worth of jobs, some 500 bytes each. */
@@ -40,6 +43,7 @@ export type Catalog = ReturnType<typeof createCatalog>;
 export function createCatalog(sql: Sql) {
   const namespaces = new Map<string, { id: number; name: string }>();
   const namespaceNames = new Map<number, string>();
+  const affinityGates = new Map<number, number>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
 
@@ -48,7 +52,12 @@ export function createCatalog(sql: Sql) {
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
         v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority, v.retry,
         v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
-        v.dead_letter as "deadLetter"
+        v.dead_letter as "deadLetter",
+        coalesce((
+          select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy))
+          from escapement.gate g
+          where g.job_id = j.id and case g.kind when 'OVERLAP' then v.overlap <> 'PARALLEL' else v.max_parallel is not null end
+        ), '[]') as gates
       from escapement.job_version v
       join escapement.job j on j.id = v.job_id
       join escapement.namespace n on n.id = j.namespace_id
@@ -83,6 +92,18 @@ export function createCatalog(sql: Sql) {
       if (!row) throw badInput("namespace", `no namespace has the number ${id}`);
       namespaceNames.set(id, row.name);
       return row.name;
+    },
+
+    /** The gate that keeps runs with equal affinity apart: one for the whole namespace. */
+    async affinityGate(namespaceId: number): Promise<number> {
+      const known = affinityGates.get(namespaceId);
+      if (known !== undefined) return known;
+      const [row] = await sql<{ id: number }[]>`
+        insert into escapement.gate (namespace_id, name, kind, capacity) values (${namespaceId}, 'affinity', 'AFFINITY', 1)
+        on conflict (namespace_id, name) do update set capacity = 1 returning id`;
+      const { id } = row as { id: number };
+      affinityGates.set(namespaceId, id);
+      return id;
     },
 
     /** The current version of a job as this server knows it. @throws NOT_FOUND */

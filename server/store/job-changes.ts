@@ -1,5 +1,6 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
 import { durationMs } from "../core/duration.ts";
+import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
@@ -13,7 +14,7 @@ type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
 /** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
 export type JobInput = { name: string; type: string } & JobPatch;
 
-/** What is absent stays as it is; null clears the description and the input, and otherwise stands for "absent". */
+/** What is absent stays as it is; null clears the description, the input and the limit, and otherwise stands for "absent". */
 export type JobPatch = Optional<{
   description: string;
   tags: string[];
@@ -25,6 +26,9 @@ export type JobPatch = Optional<{
   timeout: string;
   startDeadline: string;
   deadLetter: boolean;
+  overlap: OverlapPolicy;
+  /** Null clears it: no limit. */
+  maxParallel: number;
 }>;
 
 const DEFAULTS: Omit<JobContent, "type"> = {
@@ -37,6 +41,8 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   timeoutMs: 300_000,
   startDeadlineMs: 900_000,
   deadLetter: true,
+  overlap: "PARALLEL",
+  maxParallel: null,
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -57,7 +63,8 @@ export async function createJob(
       on conflict (namespace_id, name) where deleted_at is null do nothing
       returning id, version_id, version
     ),
-    version as (${versionOf(sql, content)})
+    version as (${versionOf(sql, content)}),
+    gate as (${gatesOf(sql, namespaceId, content)})
     select id from job`;
   if (!created) {
     throw conflict(`there is already a job "${name}"; choose another name or update that one`, "name");
@@ -88,7 +95,8 @@ export async function updateJob(
         where id = ${job.id} and version = ${job.version} and deleted_at is null
         returning id, version_id, version
       ),
-      version as (${versionOf(sql, content)})
+      version as (${versionOf(sql, content)}),
+      gate as (${gatesOf(sql, namespaceId, content)})
       select id from job`;
     if (updated) return announced(definitions, updated.id);
   }
@@ -121,8 +129,20 @@ export async function deleteJob(
 
 /** The content that `patch` leads to. Throws BAD_INPUT naming the field. */
 function patched(content: JobContent, patch: JobPatch): JobContent {
-  const { description, tags, type, group, input, priority, retry, timeout, startDeadline, deadLetter } =
-    patch;
+  const {
+    description,
+    tags,
+    type,
+    group,
+    input,
+    priority,
+    retry,
+    timeout,
+    startDeadline,
+    deadLetter,
+    overlap,
+    maxParallel,
+  } = patch;
   return {
     description:
       description == null ? keep(description, content.description) : checkText(description, "description"),
@@ -136,6 +156,13 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     startDeadlineMs:
       startDeadline == null ? content.startDeadlineMs : positiveMs(startDeadline, "startDeadline"),
     deadLetter: deadLetter ?? content.deadLetter,
+    overlap: overlap ?? content.overlap,
+    maxParallel:
+      maxParallel === undefined
+        ? content.maxParallel
+        : maxParallel === null
+          ? null
+          : checkLimit(maxParallel, "maxParallel"),
   };
 }
 
@@ -175,12 +202,29 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter)
+        dead_letter, overlap, max_parallel)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
       ${sql.json(content.retry)}, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
-      ${content.deadLetter}::boolean
+      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int
     from job cross join queue`;
+}
+
+/**
+ * The gates of the `job` before it, which all its versions share. One that is not wanted any more lets everybody in
+ * who still stands there.
+ */
+function gatesOf(sql: Sql, namespaceId: number, { overlap, maxParallel }: JobContent): Fragment {
+  const serial = overlap !== "PARALLEL";
+  return sql`
+    insert into escapement.gate (namespace_id, name, kind, job_id, capacity, policy)
+    select ${namespaceId}, 'job/' || job.id || '/' || g.kind, g.kind, job.id, g.capacity, g.policy
+    from job cross join (values
+      ('OVERLAP', ${serial ? 1 : UNLIMITED}::int, ${serial ? overlap : null}::text),
+      ('CONCURRENCY', ${maxParallel ?? UNLIMITED}::int, null)
+    ) as g(kind, capacity, policy)
+    where g.capacity < ${UNLIMITED} or exists (select from escapement.gate known where known.job_id = job.id and known.kind = g.kind)
+    on conflict (namespace_id, name) do update set capacity = excluded.capacity, policy = excluded.policy`;
 }
 
 /** Tells everybody, this server first: it answers for the job at once. */

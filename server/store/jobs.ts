@@ -1,4 +1,5 @@
 /** Jobs as they are read, each at its current version; job-changes.ts writes them. */
+import type { OverlapPolicy } from "../core/gate.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { Sql } from "./connection.ts";
 import {
@@ -37,6 +38,9 @@ export interface JobContent {
   timeoutMs: number;
   startDeadlineMs: number;
   deadLetter: boolean;
+  overlap: OverlapPolicy;
+  /** Null: no limit. */
+  maxParallel: number | null;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -122,7 +126,8 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
     select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
       q.type, q."group", v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
-      v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter"
+      v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.overlap,
+      v.max_parallel as "maxParallel"
     from escapement.job j
     join escapement.job_version v on v.id = j.version_id
     join escapement.queue q on q.id = v.queue_id

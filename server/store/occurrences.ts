@@ -2,7 +2,7 @@
 import type { Sql } from "./connection.ts";
 import { fromCursor, type Page, type PageRequest, pageOf, pageSize, toCursor } from "./page.ts";
 
-export const OCCURRENCE_OUTCOMES = ["FIRED", "LATE", "MISFIRED", "SKIPPED", "PAUSED"] as const;
+export const OCCURRENCE_OUTCOMES = ["FIRED", "LATE", "MISFIRED", "SKIPPED", "PAUSED", "DISCARDED"] as const;
 
 export interface Occurrence {
   scheduledAt: Date;

@@ -1,5 +1,6 @@
 /** Runs as they are read, wherever their row is, with what hangs on them. One statement sees a run in one place. */
 import type { AttemptOutcome } from "../core/attempt.ts";
+import type { GateKind } from "../core/gate.ts";
 import type { RunState, RunView } from "../core/run.ts";
 import type { Sql } from "./connection.ts";
 import type { Fragment } from "./page.ts";
@@ -140,6 +141,25 @@ export async function readDependencies(sql: Sql, runIds: string[]): Promise<Map<
     select run_id as "runId", on_run_id as "onRunId" from escapement.dependency
     where run_id = any(${runIds}::bigint[]) order by on_run_id`;
   return grouped(rows, ({ runId, onRunId }) => [runId, onRunId]);
+}
+
+/** The gate at which a run stands in line. */
+export interface GateHold {
+  kind: GateKind;
+  /** Runs that have its places, the oldest ten at most. */
+  heldBy: string[];
+}
+
+/** Where each of `runIds` stands in line. */
+export async function readGateHolds(sql: Sql, runIds: string[]): Promise<Map<string, GateHold>> {
+  const rows = await sql<(GateHold & { runId: string })[]>`
+    select p.run_id as "runId", g.kind, array(
+      select t.run_id::text from escapement.place t
+      where t.gate_id = p.gate_id and t.key = p.key and t.state = 'TAKEN' order by t.run_id limit 10
+    ) as "heldBy"
+    from escapement.place p join escapement.gate g on g.id = p.gate_id
+    where p.run_id = any(${runIds}::bigint[]) and p.state = 'LINE'`;
+  return new Map(rows.map(({ runId, ...hold }) => [runId, hold]));
 }
 
 function grouped<Row, Value>(rows: Row[], pair: (row: Row) => [string, Value]): Map<string, Value[]> {

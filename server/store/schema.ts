@@ -106,11 +106,18 @@ export const jobVersion = escapement.table(
     deadLetter: boolean().notNull().default(true),
     /** core/unique's Unique; null: every start is a run of its own. */
     unique: jsonb(),
+    overlap: text().notNull().default("PARALLEL"),
+    maxParallel: integer(),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
   },
   (t) => [
     uniqueIndex("job_version_once").on(t.jobId, t.version),
     check("job_version_timeout_positive", sql`timeout_ms > 0`),
+    check(
+      "job_version_overlap",
+      sql`overlap in ('PARALLEL', 'SERIAL_WAIT', 'SERIAL_DISCARD', 'SERIAL_PRIORITY', 'SERIAL_REPLACE')`,
+    ),
+    check("job_version_max_parallel", sql`max_parallel >= 1`),
   ],
 );
 
@@ -175,7 +182,10 @@ export const occurrence = escapement.table(
   },
   (t) => [
     primaryKey({ name: "occurrence_once", columns: [t.triggerId, t.scheduledAt] }),
-    check("occurrence_outcome", sql`outcome in ('FIRED', 'LATE', 'MISFIRED', 'SKIPPED', 'PAUSED')`),
+    check(
+      "occurrence_outcome",
+      sql`outcome in ('FIRED', 'LATE', 'MISFIRED', 'SKIPPED', 'PAUSED', 'DISCARDED')`,
+    ),
     check("occurrence_fired_has_run", sql`(outcome in ('FIRED', 'LATE')) <= (run_id is not null)`),
   ],
 );
@@ -196,6 +206,8 @@ const runColumns = {
   /** Where the input is: 0 inline, 1 JSON in `payload`, 2 bytes in `payload`. */
   payload: smallint().notNull().default(0),
   tags: text().array(),
+  /** JSON text of core/gate's RunGate[], which it has to pass; null: it has none. */
+  gates: text(),
   /** Leases so far; grows with every claim, so it fences off earlier ones. */
   fence: integer().notNull().default(0),
   failures: smallint().notNull().default(0),
@@ -426,6 +438,56 @@ export const dependency = escapement.table(
   ],
 );
 
+/** Lets in so many runs at a time, for each key of its own; a job's are shared by all its versions. */
+export const gate = escapement.table(
+  "gate",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    namespaceId: integer()
+      .notNull()
+      .references(() => namespace.id),
+    name: text().notNull(),
+    kind: text().notNull(),
+    jobId: integer().references(() => job.id),
+    /** 2147483647: no limit any more. */
+    capacity: integer().notNull(),
+    policy: text(),
+  },
+  (t) => [
+    uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
+    index("gate_job").on(t.jobId).where(sql`job_id is not null`),
+    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'CONCURRENCY')`),
+    check("gate_capacity", sql`capacity >= 0`),
+    check(
+      "gate_policy",
+      sql`policy in ('SERIAL_WAIT', 'SERIAL_DISCARD', 'SERIAL_PRIORITY', 'SERIAL_REPLACE')`,
+    ),
+  ],
+);
+
+/** Where a run stands at one of its gates; it passes them by `stage`. Rows change only under their key's stripe. */
+export const place = escapement.table(
+  "place",
+  {
+    runId: runId().notNull(),
+    stage: smallint().notNull(),
+    gateId: integer().notNull(),
+    key: text().notNull(),
+    /** Smaller goes first; equals go by run id. */
+    rank: smallint().notNull(),
+    state: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "place_once", columns: [t.runId, t.stage] }),
+    index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
+    index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
+    check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
+  ],
+);
+
+/** What is locked before places of a key are counted: a fixed set of rows, a key's by hash. */
+export const stripe = escapement.table("stripe", { id: integer().primaryKey() });
+
 export const idempotency = escapement.table(
   "idempotency",
   {
@@ -452,6 +514,8 @@ export const unannounced = escapement.table("unannounced", {
   state: text().notNull(),
   /** It has ended, and others may wait for that. */
   awaited: boolean().notNull().default(false),
+  /** It has gates: it stands in line from now on, or has left its places. */
+  gated: boolean().notNull().default(false),
 });
 
 export const executor = escapement.table(

@@ -5,6 +5,7 @@ import { createEngine } from "../../server/engine/arrows.ts";
 import { type EngineContext, newServerId } from "../../server/engine/context.ts";
 import { elect } from "../../server/engine/elect.ts";
 import type { ClaimedLease, Engine } from "../../server/engine/engine.ts";
+import { openContext } from "../../server/engine/gates.ts";
 import type { LeaderGuard } from "../../server/engine/leave.ts";
 import { ensurePartitions } from "../../server/engine/prune.ts";
 import { createCatalog } from "../../server/store/catalog.ts";
@@ -18,6 +19,8 @@ export interface TestEngine {
   sql: EngineContext["sql"];
   /** Every change published, in order. */
   changes: Change[];
+  /** What went wrong behind settles and was left to the repair. */
+  gateErrors: unknown[];
   /** Claims for the executor that every test engine has. */
   claim(max?: number, requestId?: string): Promise<ClaimedLease[]>;
   /** The state of a run, or null when it is nowhere. */
@@ -35,15 +38,12 @@ export async function openTestEngine(url?: string): Promise<TestEngine & { url: 
   const serverId = newServerId();
   const channel = await openChannel({ database, databaseUrl, serverId, onError: () => {} });
   const catalog = createCatalog(database.sql);
+  const gateErrors: unknown[] = [];
   const { sql, arrowSql, heartbeatSql } = database;
-  const context: EngineContext = {
-    sql: arrowSql,
-    heartbeatSql,
-    catalog,
-    channel,
-    serverId,
-    random: () => 0.5,
-  };
+  const context = openContext(
+    { sql: arrowSql, heartbeatSql, catalog, channel, serverId, random: () => 0.5 },
+    (error) => gateErrors.push(error),
+  );
   const changes: Change[] = [];
   channel.on("changes", (batch) => changes.push(...batch));
   if (test) {
@@ -58,6 +58,7 @@ export async function openTestEngine(url?: string): Promise<TestEngine & { url: 
     engine,
     sql,
     changes,
+    gateErrors,
     claim: (max = 1, requestId) =>
       engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max, requestId }),
     async stateOf(runId) {

@@ -1,0 +1,101 @@
+/**
+ * Gates: one mechanism for everything that lets only so many runs go on at a time. A gate has a capacity for each of
+ * its keys; a run passes its gates one after the other, in the order of `STAGES`, and waits at one at a time. Since all
+ * runs pass them in that order, no two can wait for each other.
+ */
+import { badInput } from "./rejection.ts";
+
+/** What a job says about runs of it that would overlap (SEMANTICS D3). */
+export const OVERLAP_POLICIES = [
+  "PARALLEL",
+  "SERIAL_WAIT",
+  "SERIAL_DISCARD",
+  "SERIAL_PRIORITY",
+  "SERIAL_REPLACE",
+] as const;
+export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
+
+export type GateKind = "AFFINITY" | "OVERLAP" | "CONCURRENCY";
+
+/**
+ * The order in which gates are passed, and so the kind of place a run keeps: what is kept from the first attempt to
+ * the run's end comes first, what is given back between attempts last.
+ */
+const STAGES: readonly GateKind[] = ["AFFINITY", "OVERLAP", "CONCURRENCY"];
+
+/** Kinds whose place a run gives back while it waits for its retry. */
+export const COUNTED_KINDS: readonly GateKind[] = ["CONCURRENCY"];
+
+/** A capacity that never fills. */
+export const UNLIMITED = 2_147_483_647;
+
+/** A gate of a job, as its version names it. */
+export interface JobGate {
+  id: number;
+  kind: GateKind;
+  policy: Exclude<OverlapPolicy, "PARALLEL"> | null;
+}
+
+/** One gate that a run has to pass. */
+export interface RunGate {
+  gate: number;
+  key: string;
+  /** Smaller goes first; equals go by id. */
+  rank: number;
+}
+
+/** Runs with the same group and key go one after the other, across jobs (DTF T5). */
+export interface Affinity {
+  group: string;
+  key: string;
+}
+
+const AFFINITY_MAX = 200;
+
+/** Throws BAD_INPUT naming the field. */
+export function checkAffinity({ group, key }: Affinity, field: string): Affinity {
+  for (const [name, text] of Object.entries({ group, key })) {
+    if (text === "" || text.length > AFFINITY_MAX) {
+      throw badInput(`${field}.${name}`, `must have 1 to ${AFFINITY_MAX} characters`);
+    }
+    if (text.includes("\0")) throw badInput(`${field}.${name}`, "the character U+0000 cannot be stored");
+  }
+  return { group, key };
+}
+
+const keyOf = ({ group, key }: Affinity): string => JSON.stringify([group, key]);
+
+/** The affinity behind the key of a gate. */
+export function affinityOf(key: string | null): Affinity | null {
+  if (key === null) return null;
+  const [group, own] = JSON.parse(key) as [string, string];
+  return { group, key: own };
+}
+
+/** Throws BAD_INPUT unless it is a whole number from 1. */
+export function checkLimit(limit: number, field: string): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit < UNLIMITED) return limit;
+  throw badInput(field, `must be a whole number from 1 to ${UNLIMITED - 1}; null means no limit`);
+}
+
+/** The gates of a run in the order of passing; null when it has none, which is what makes it free of charge. */
+export function gatesOf(
+  jobGates: JobGate[],
+  priority: number,
+  affinity: { gateId: number; value: Affinity } | null,
+): RunGate[] | null {
+  if (jobGates.length === 0 && affinity === null) return null;
+  const byPriority = -priority;
+  const gates = jobGates.map(({ id, kind, policy }) => ({
+    kind,
+    gate: id,
+    key: "",
+    rank: kind === "CONCURRENCY" || policy === "SERIAL_PRIORITY" ? byPriority : 0,
+  }));
+  if (affinity !== null) {
+    gates.push({ kind: "AFFINITY", gate: affinity.gateId, key: keyOf(affinity.value), rank: 0 });
+  }
+  return gates
+    .sort((one, other) => STAGES.indexOf(one.kind) - STAGES.indexOf(other.kind))
+    .map(({ gate, key, rank }) => ({ gate, key, rank }));
+}
