@@ -4,7 +4,7 @@ import { startChildren } from "./children.ts";
 import { createClaim } from "./claim.ts";
 import { type EngineContext, formatLeaseId } from "./context.ts";
 import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Reserve } from "./engine.ts";
 import { hasten } from "./hasten.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
@@ -14,12 +14,16 @@ import { createStart } from "./start.ts";
 
 /** The engine over one database. */
 export function createEngine(context: EngineContext): Engine {
-  const start = createStart(context);
+  const handOff: { reserve: Reserve } = { reserve: async () => [] };
+  const start = createStart(context, handOff);
   const settle = createSettle(context);
   // Before the polls hear of it: what they then claim reads these queues.
   context.channel.on("ready", (queueIds) => context.catalog.wakeQueues(queueIds));
   return {
     start,
+    handOverTo(reserve) {
+      handOff.reserve = reserve;
+    },
     claim: createClaim(context),
     settle,
     renew: createRenew(context),

@@ -158,30 +158,41 @@ async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
   for (const row of rows) {
     const version = versions.get(row.versionId) as JobVersion;
     const payload = payloads.get(row.id);
-    const lease: ClaimedLease = {
-      leaseId: formatLeaseId(row.id, row.secret),
-      runId: row.id,
-      namespaceId: version.namespaceId,
-      queueId: row.queueId,
-      versionId: row.versionId,
-      attempt: row.fence - row.released,
-      job: version.job,
-      type: version.type,
-      group: version.group,
-      input: row.payload > 0 ? (payload?.json ?? null) : (row.input ?? version.input),
-      inputBytes: payload?.bytes ?? null,
-      scheduledAt: Math.round(row.scheduledAt),
-      leaseSeconds: RHYTHM.leaseMs / 1000,
-      timeoutSeconds: version.timeoutMs === null ? null : version.timeoutMs / 1000,
-      attempts: { made: row.fence - row.released - 1, max: attemptsMax(version.retry) },
-      parentId: row.parentId,
-      fence: row.fence,
-    };
+    const input = row.payload > 0 ? (payload?.json ?? null) : (row.input ?? version.input);
+    const lease = leaseOf(row, version, input, payload?.bytes ?? null);
     const list = byPoll.get(row.poll);
     if (list) list.push(lease);
     else byPoll.set(row.poll, [lease]);
   }
   return { byPoll, versions };
+}
+
+/** A lease as its executor gets it. */
+export function leaseOf(
+  row: Pick<LeaseRow, "id" | "secret" | "queueId" | "scheduledAt" | "parentId" | "fence" | "released">,
+  version: JobVersion,
+  input: string | null,
+  inputBytes: Buffer | null,
+): ClaimedLease {
+  const { fence, released } = row;
+  return {
+    leaseId: formatLeaseId(row.id, row.secret),
+    runId: row.id,
+    namespaceId: version.namespaceId,
+    queueId: row.queueId,
+    attempt: fence - released,
+    job: version.job,
+    type: version.type,
+    group: version.group,
+    input,
+    inputBytes,
+    scheduledAt: Math.round(row.scheduledAt),
+    leaseSeconds: RHYTHM.leaseMs / 1000,
+    timeoutSeconds: version.timeoutMs === null ? null : version.timeoutMs / 1000,
+    attempts: { made: fence - released - 1, max: attemptsMax(version.retry) },
+    parentId: row.parentId,
+    fence,
+  };
 }
 
 function attemptsMax(policy: RetryPolicy): number {

@@ -44,6 +44,12 @@ export function arrayText(values: string[] | null | undefined): string | null {
   return values && values.length > 0 ? textArray(values) : null;
 }
 
+/** A list of numbers or ids as PostgreSQL's array text; null when it holds nothing else, and null unnests to as many. */
+export function list(values: (number | string | null)[]): string | null {
+  if (values.every((value) => value === null)) return null;
+  return `{${values.map((value) => value ?? "NULL").join()}}`;
+}
+
 /** A list of texts as PostgreSQL's array text: the driver's own way costs several times as much per element. */
 export function textArray(values: (string | null)[]): string {
   return `{${values.map((value) => (value === null ? "NULL" : `"${value.replace(/["\\]/g, "\\$&")}"`)).join()}}`;

@@ -67,14 +67,24 @@ export interface ClaimPoll {
   requestId?: string | undefined;
 }
 
+/** A parked poll that is kept for runs which are just being created. */
+export interface Reservation {
+  poll: ClaimPoll;
+  /** Runs that it takes. */
+  room: number;
+  /** Lets it go: with the leases that were born for it, or with none to wait on. */
+  answer(leases: ClaimedLease[]): void;
+}
+
+/** Finds parked polls that take up to `count` runs of a queue together, the longest parked first, and keeps them. */
+export type Reserve = (queueId: number, count: number) => Promise<Reservation[]>;
+
 /** A claimed run as the gateway sends it. Ids are opaque to it. */
 export interface ClaimedLease {
   leaseId: string;
   runId: string;
   namespaceId: number;
   queueId: number;
-  /** The version of the job; `job`, `type` and `group` follow from it. */
-  versionId: number;
   /** Number of this attempt, from 1; a release does not count. */
   attempt: number;
   job: string;
@@ -137,6 +147,8 @@ export class LeaseLost extends Error {
 export interface Engine {
   /** Starts runs, all or none. Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED. */
   start(items: StartItem[], options?: StartOptions): Promise<StartedRun[]>;
+  /** Says who waits for runs on this server: runs that start are handed over without a claim. */
+  handOverTo(reserve: Reserve): void;
   /** Takes up to `max` ready runs now; empty when there are none. Does not wait. */
   claim(poll: ClaimPoll): Promise<ClaimedLease[]>;
   /** Settles leases; the answers are in the order of the items. Safe to repeat. */

@@ -4,11 +4,14 @@
  * answers, so that it waits for the standby like the first one did (RELIABILITY M4). Runs with gates are born waiting;
  * `insertGated` lets those in that find a place.
  */
+import { RHYTHM } from "../config.ts";
 import type { RunState } from "../core/run.ts";
+import type { Change } from "../store/channel.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
-import { arrayText, booleans, byteas, counted, type EngineContext, runChange } from "./context.ts";
+import { arrayText, byteas, counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
 import { gateKeysOf } from "./gates.ts";
+import type { Birth, Takers } from "./hand-off.ts";
 import { isLarge, type NewRun } from "./new-run.ts";
 
 /** The runs of one request. */
@@ -20,17 +23,27 @@ export interface KeyedRuns {
 
 /** What the insert says of one request. */
 export type Inserted =
-  | { status: "started"; runs: StartedRun[] }
+  | {
+      status: "started";
+      runs: StartedRun[] /** Of each run that was born leased. */;
+      births: (Birth | null)[];
+    }
   | { status: "repeated"; hash: Buffer; runIds: string[] }
   /** A job changed under us: nothing was inserted. */
   | { status: "stale" };
 
-/** The statement. `held` gives, per request and run, the runs it has to wait for. */
+const NO_TAKERS: Takers["of"] = new Map();
+
+/**
+ * The statement. `held` gives, per request and run, the runs it has to wait for; a run in `takers` goes straight into
+ * the lease of its taker if it is ready.
+ */
 export async function insertRuns(
   sql: Sql | Transaction,
   requests: KeyedRuns[],
   source: string,
   held: string[][][] = [],
+  takers: Takers["of"] = NO_TAKERS,
 ): Promise<Inserted[]> {
   const runs = requests.flatMap((request, requestNo) =>
     request.runs.map((run, at) => ({ run, requestNo, waitsFor: held[requestNo]?.[at] ?? [] })),
@@ -42,6 +55,7 @@ export async function insertRuns(
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
   const payloads = runs.some(({ run }) => run.bytes !== null || isLarge(run));
+  const lends = takers.size > 0;
 
   const rows = await s<
     {
@@ -51,6 +65,8 @@ export async function insertRuns(
       hash: Buffer | null;
       runIds: string[] | null;
       requestNo: number;
+      secret?: string | null;
+      scheduledAt?: number;
     }[]
   >`
     with now as materialized (select escapement.clock() as at),
@@ -60,23 +76,29 @@ export async function insertRuns(
     item as (
       select escapement.next_run_id() as id, i.*
       from unnest(
-        ${column(({ requestNo }) => requestNo)}::int[],
-        ${column(({ run }) => run.version.namespaceId)}::int[],
-        ${column(({ run }) => run.version.jobId)}::int[],
-        ${column(({ run }) => run.version.id)}::int[],
-        ${column(({ run }) => run.queueId)}::int[],
-        ${column(({ run }) => run.priority)}::smallint[],
-        ${column(({ run }) => run.triggerId)}::int[],
-        ${column(({ run }) => run.parentId)}::bigint[],
-        ${column(({ run }) => run.runAt)}::float8[],
-        ${column(({ run }) => run.delayMs)}::float8[],
-        ${column(({ run }) => (isLarge(run) ? null : run.input))}::text[],
-        ${column(({ run }) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],
-        ${column(({ run }) => arrayText(run.tags))}::text[],
-        ${booleans(column(({ waitsFor }) => waitsFor.length > 0))}::text[]::boolean[]
-        ${gated ? s`, ${column(({ run }) => run.gates)}::text[]` : s``}
+        ${list(column(({ requestNo }) => requestNo))}::text::int[],
+        ${list(column(({ run }) => run.version.namespaceId))}::text::int[],
+        ${list(column(({ run }) => run.version.jobId))}::text::int[],
+        ${list(column(({ run }) => run.version.id))}::text::int[],
+        ${list(column(({ run }) => run.queueId))}::text::int[],
+        ${list(column(({ run }) => run.priority))}::text::smallint[],
+        ${list(column(({ run }) => run.triggerId))}::text::int[],
+        ${list(column(({ run }) => run.parentId))}::text::bigint[],
+        ${list(column(({ run }) => run.runAt))}::text::float8[],
+        ${list(column(({ run }) => run.delayMs))}::text::float8[],
+        ${textArray(column(({ run }) => (isLarge(run) ? null : run.input)))}::text::text[],
+        ${list(column(({ run }) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0)))}::text::smallint[],
+        ${textArray(column(({ run }) => arrayText(run.tags)))}::text::text[],
+        ${list(column(({ waitsFor }) => (waitsFor.length > 0 ? "t" : "f")))}::text::boolean[]
+        ${gated ? s`, ${textArray(column(({ run }) => run.gates))}::text::text[]` : s``}
+        ${
+          lends
+            ? s`, ${list(column(({ run }) => takers.get(run)?.poll.executorId ?? null))}::text::int[],
+        ${textArray(column(({ run }) => takers.get(run)?.poll.requestId ?? null))}::text::text[]`
+            : s``
+        }
       ) with ordinality as i(request_no, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        run_at, delay_ms, input, payload, tags, depends ${gated ? s`, gates` : s``}, n)
+        run_at, delay_ms, input, payload, tags, depends ${gated ? s`, gates` : s``} ${lends ? s`, executor_id, request_id` : s``}, n)
     ),
     ${
       keys.length === 0
@@ -99,7 +121,7 @@ export async function insertRuns(
     fresh as (select k.request_no from claimed c join key k using (namespace_id, key) where c.is_new),`
     }
     run as materialized (
-      select i.*, now.at as now,
+      select i.*, now.at as now, ${lends ? s`case when i.executor_id is not null then gen_random_uuid() end as secret,` : s``}
         coalesce(to_timestamp(i.run_at / 1000), now.at + i.delay_ms * interval '1 millisecond') as wake_at
       from item i, now, current
       where current.versions = ${versions.length}
@@ -110,8 +132,21 @@ export async function insertRuns(
         scheduled_at, input, payload, tags, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         coalesce(wake_at, now), input, payload, tags::text[], now
-      from run where not depends and (wake_at is null or wake_at <= now) ${gated ? s`and gates is null` : s``}
+      from run where not depends and (wake_at is null or wake_at <= now)
+        ${gated ? s`and gates is null` : s``} ${lends ? s`and executor_id is null` : s``}
     ),
+    ${
+      lends
+        ? s`made_lease as (
+      insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, fence, ready_at, secret, executor_id, started_at, expires_at, request_id)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        coalesce(wake_at, now), input, payload, tags::text[], 1, now, secret, executor_id, now,
+        now + ${RHYTHM.leaseMs} * interval '1 millisecond', request_id
+      from run where not depends and (wake_at is null or wake_at <= now) and executor_id is not null
+    ),`
+        : s``
+    }
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, wake_at, wake_kind ${gated ? s`, gates` : s``})
@@ -143,14 +178,17 @@ export async function insertRuns(
         : s``
     }
     made_tally as (${counted(s, s`select namespace_id, 'STARTED' as what from run`, source)})
-    select id, n::int, case when depends or wake_at > now ${gated ? s`or gates is not null` : s``} then 'WAITING' else 'READY' end as state,
+    select id, n::int,
+      case when depends or wake_at > now ${gated ? s`or gates is not null` : s``} then 'WAITING'
+        ${lends ? s`when executor_id is not null then 'RUNNING'` : s``} else 'READY' end as state,
       null::bytea as hash, null::bigint[] as "runIds", request_no as "requestNo"
+      ${lends ? s`, secret, date_part('epoch', coalesce(wake_at, now)) * 1000 as "scheduledAt"` : s``}
     from run
     ${
       keys.length === 0
         ? s``
         : s`union all
-    select null, 0, null, c.hash, c.run_ids, k.request_no from claimed c join key k using (namespace_id, key)
+    select null, 0, null, c.hash, c.run_ids, k.request_no ${lends ? s`, null, null` : s``} from claimed c join key k using (namespace_id, key)
     where not c.is_new`
     }`;
 
@@ -163,10 +201,18 @@ export async function insertRuns(
         hash: row.hash as Buffer,
         runIds: (row.runIds as string[]).map(String),
       };
-    } else if (answer.status === "started") {
-      answer.runs.push({ id: row.id, state: row.state });
     } else {
-      answers[row.requestNo] = { status: "started", runs: [{ id: row.id, state: row.state }] };
+      const birth = row.secret ? { secret: row.secret, scheduledAt: row.scheduledAt ?? 0 } : null;
+      if (answer.status === "started") {
+        answer.runs.push({ id: row.id, state: row.state });
+        answer.births.push(birth);
+      } else {
+        answers[row.requestNo] = {
+          status: "started",
+          runs: [{ id: row.id, state: row.state }],
+          births: [birth],
+        };
+      }
     }
   }
   return answers;
@@ -211,17 +257,23 @@ export function announceStarted(
 ): void {
   const queues = new Set<number>();
   let delayed = false;
-  const changes = answers.flatMap((answer, requestNo) => {
-    if (answer.status !== "started") return [];
-    return answer.runs.map((run, at) => {
+  const changes: Change[] = [];
+  const lent: Change[] = [];
+  for (const [requestNo, answer] of answers.entries()) {
+    if (answer.status !== "started") continue;
+    for (const [at, { id, state }] of answer.runs.entries()) {
       const { version, queueId } = (requests[requestNo] as KeyedRuns).runs[at] as NewRun;
-      if (run.state === "READY") queues.add(queueId);
-      else delayed = true;
       const { namespaceId, jobId } = version;
-      return runChange({ id: run.id, namespaceId, jobId, queueId }, run.state);
-    });
-  });
+      const run = { id, namespaceId, jobId, queueId };
+      if (state === "READY") queues.add(queueId);
+      else if (state === "WAITING") delayed = true;
+      // Born leased, it was ready all the same.
+      changes.push(runChange(run, state === "RUNNING" ? "READY" : state));
+      if (state === "RUNNING") lent.push(runChange(run, "RUNNING"));
+    }
+  }
   if (queues.size > 0) channel.publishReady([...queues]);
   if (changes.length > 0) channel.publish(changes);
+  if (lent.length > 0) channel.publish(lent);
   if (delayed) channel.publishDue();
 }

@@ -7,8 +7,9 @@ import type { RunState } from "../core/run.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import type { EngineContext } from "./context.ts";
-import type { StartedRun, StartItem, StartOptions } from "./engine.ts";
+import type { Reserve, StartedRun, StartItem, StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { reserveTakers } from "./hand-off.ts";
 import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, resolveItems } from "./new-run.ts";
 import { noteReruns } from "./rerun.ts";
@@ -16,7 +17,8 @@ import { noteReruns } from "./rerun.ts";
 /** A list of this size with changed jobs is read again this often before the caller is asked to come back. */
 const STALE_TRIES = 5;
 
-export function createStart(context: EngineContext) {
+/** `handOff` says which parked polls runs may be born for. */
+export function createStart(context: EngineContext, handOff: { reserve: Reserve }) {
   const { sql, catalog } = context;
   const lane = createLane<KeyedRuns, Inserted>({
     maxItems: LIMITS.laneItems,
@@ -24,9 +26,15 @@ export function createStart(context: EngineContext) {
     weigh: (request) => request.runs.length,
     key: ({ key }) => key && `${key.namespaceId}/${key.key}`,
     run: async (requests) => {
-      const answers = await insertRuns(sql, requests, `${context.serverId}/start`);
-      announceStarted(context, requests, answers);
-      return answers;
+      const takers = await reserveTakers(requests, handOff.reserve);
+      let answers: Inserted[] | null = null;
+      try {
+        answers = await insertRuns(sql, requests, `${context.serverId}/start`, [], takers.of);
+        announceStarted(context, requests, answers);
+        return answers;
+      } finally {
+        takers.answer(requests, answers);
+      }
     },
   });
 

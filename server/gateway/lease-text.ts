@@ -4,16 +4,16 @@
  */
 import type { ClaimedLease } from "../engine/engine.ts";
 
-/** What all leases of one version of a job have in common, by the version's id. */
-const commonTexts = new Map<number, string>();
+/** What leases of one job have in common, by the job's name; two namespaces may use the same one. */
+const commonTexts = new Map<string, { type: string; group: string; text: string }>();
 const COMMON_TEXTS = 10_000;
 
-function commonText({ versionId, job, type, group }: ClaimedLease): string {
-  const known = commonTexts.get(versionId);
-  if (known !== undefined) return known;
+function commonText({ job, type, group }: ClaimedLease): string {
+  const known = commonTexts.get(job);
+  if (known?.type === type && known.group === group) return known.text;
   const text = JSON.stringify({ job, type, group }).slice(1, -1);
   if (commonTexts.size >= COMMON_TEXTS) commonTexts.clear();
-  commonTexts.set(versionId, text);
+  commonTexts.set(job, { type, group, text });
   return text;
 }
 

@@ -14,7 +14,7 @@
  */
 import { LIMITS, RHYTHM } from "../config.ts";
 import { Rejection, unavailable } from "../core/rejection.ts";
-import type { ClaimedLease, ClaimPoll, Engine } from "../engine/engine.ts";
+import type { ClaimedLease, ClaimPoll, Engine, Reservation } from "../engine/engine.ts";
 import type { Catalog } from "../store/catalog.ts";
 import type { Channel } from "../store/channel.ts";
 import { isAway, type Sql } from "../store/connection.ts";
@@ -49,7 +49,7 @@ export interface Polls {
 }
 
 export interface PollDeps {
-  engine: Pick<Engine, "claim" | "settle">;
+  engine: Pick<Engine, "claim" | "settle" | "handOverTo">;
   catalog: Catalog;
   channel: Channel;
   sql: Sql;
@@ -189,6 +189,44 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       return false;
     }
   };
+
+  /** A parked poll kept for runs that are just being created; null when it may take nothing after all. */
+  const reserveOne = async (waiter: Parked, room: number): Promise<Reservation | null> => {
+    waiter.busy = true;
+    const began = rings;
+    try {
+      await waiter.options.check();
+    } catch (error) {
+      waiter.busy = false;
+      if (!mayPass(error)) waiter.refuse(error);
+      else if (waiter.over) waiter.answer([]);
+      return null;
+    }
+    return {
+      poll: waiter.poll,
+      room,
+      answer(leases) {
+        waiter.busy = false;
+        if (leases.length > 0 || waiter.over) waiter.answer(leases);
+        // What rang while it was kept has passed it by.
+        else if (rangSince(waiter.keys, began)) void attempt(waiter);
+      },
+    };
+  };
+
+  engine.handOverTo(async (queueId, count) => {
+    const queue = waiters.size > 0 ? catalog.queue(queueId) : undefined;
+    if (!queue) return [];
+    const chosen: Promise<Reservation | null>[] = [];
+    let left = count;
+    for (const waiter of waiters.first(queue, count)) {
+      if (left === 0) break;
+      const room = Math.min(left, waiter.poll.max);
+      left -= room;
+      chosen.push(reserveOne(waiter, room));
+    }
+    return (await Promise.all(chosen)).filter((reservation) => reservation !== null);
+  });
 
   const wake = async (queueId: number): Promise<void> => {
     if (waking.has(queueId)) {

@@ -40,6 +40,15 @@ test("a parked poll wakes with the start of a run that it wants", async () => {
   for (const left of [lease, ...(await api.claim())]) await complete(left);
 });
 
+test("a parked poll gets the run it waits for by the statement that starts it", async () => {
+  const sent = park({ types: ["type.a"] });
+  await parkedIs(1);
+  const started = await api.call("POST", "/v1/runs", { runs: [{ job: "a" }] });
+  const [lease] = await leasesOf(sent);
+  expect(started.json().runs).toEqual([{ id: lease?.run, state: "RUNNING" }]);
+  await complete(lease);
+});
+
 test("a poll without work answers with nothing when its time is over, and at once when it has none", async () => {
   const began = performance.now();
   expect(await leasesOf(park({ waitSeconds: 0.2 }))).toEqual([]);
