@@ -85,6 +85,8 @@ export const RHYTHM = {
   pollSafetyMs: 1_000,
   /** An executor that was not heard of for so long is shown as offline. */
   executorOfflineMs: 30_000,
+  /** An executor's reported load counts for so long; workers report with each heartbeat, every 10 s. */
+  loadMs: 30_000,
   /** A query without an answer after this is given up. */
   queryDeadlineMs: 10_000,
   /** A lease younger than this may be left out of an executor's list: its answer may still be on the way. */

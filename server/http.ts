@@ -89,7 +89,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     done(null, payload);
   });
 
-  const presence = createPresence(database, channel);
+  const presence = createPresence(database, channel, onError);
   const polls = createPolls({ engine, catalog, channel, sql, touchAll: presence.touchAll, onError });
   const endings = createEndings(sql, channel, onError);
   const scopes = createScopes(sql);

@@ -63,7 +63,8 @@ export const Lease = Type.Object({
 });
 export type Lease = Static<typeof Lease>;
 
-export const ClaimAnswer = Type.Object({ leases: Type.Array(Lease) });
+/** `drain`: the executor gets no new leases until a person lifts that. */
+export const ClaimAnswer = Type.Object({ leases: Type.Array(Lease), drain: Type.Optional(Type.Boolean()) });
 export type ClaimAnswer = Static<typeof ClaimAnswer>;
 
 /** Body of `POST /v1/leases/{id}/heartbeat`. */
@@ -199,6 +200,7 @@ export type SettleResult = Static<typeof SettleResult>;
 export const SettleManyAnswer = Type.Object({
   results: Type.Array(SettleResult),
   leases: Type.Optional(Type.Array(Lease)),
+  drain: Type.Optional(Type.Boolean()),
 });
 export type SettleManyAnswer = Static<typeof SettleManyAnswer>;
 
@@ -221,6 +223,7 @@ export const ExecutorHeartbeatAnswer = Type.Object({
       leaseSeconds: Seconds,
     }),
   ),
+  drain: Type.Optional(Type.Boolean()),
 });
 export type ExecutorHeartbeatAnswer = Static<typeof ExecutorHeartbeatAnswer>;
 
@@ -253,6 +256,7 @@ export const ExecutorRequest = Type.Object(
     capacity: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     labels: Type.Optional(Labels),
     load: Type.Optional(Load),
+    maxLoad: Type.Optional(Load),
   },
   closed,
 );

@@ -18,6 +18,36 @@ export interface Placeable {
   labels: Readonly<Record<string, string>>;
 }
 
+/** CPU and memory in use, as fractions of the machine. */
+export interface Load {
+  cpu?: number | undefined;
+  memory?: number | undefined;
+}
+
+/** An executor that asks for runs. Absent members: no capacity, not overloaded, not draining. */
+export interface Claimant extends Placeable {
+  /** The most leases it may hold at once. */
+  capacity?: number | null;
+  draining?: boolean;
+  /** It has just reported a load above its limit. */
+  readonly overloaded?: boolean;
+  /** A claim has just found it at its capacity; a hint for those who choose whom to serve. */
+  full?: boolean;
+}
+
+/** True when some part of `load` is above its limit (DTF T8: busy nodes get nothing). */
+export function isOverloaded(load: Load | null | undefined, maxLoad: Load | null | undefined): boolean {
+  if (!load || !maxLoad) return false;
+  const above = (used: number | undefined, max: number | undefined): boolean =>
+    used !== undefined && max !== undefined && used > max;
+  return above(load.cpu, maxLoad.cpu) || above(load.memory, maxLoad.memory);
+}
+
+/** Whether an executor may be given leases now; its capacity is the claim's to count. */
+export function mayTake({ draining, overloaded }: Claimant): boolean {
+  return draining !== true && overloaded !== true;
+}
+
 /** True when the requirement asks nothing. */
 export function isOpen({ executor, labels }: Requirement): boolean {
   return executor === undefined && (labels === undefined || Object.keys(labels).length === 0);
@@ -43,11 +73,17 @@ export function narrowed(of: Requirement, more: Requirement): Requirement {
 
 /** The same text for the same requirement, whatever the order of its labels. */
 export function requirementText({ executor, labels }: Requirement): string {
-  const sorted = Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = labels && sortedLabels(labels);
   return JSON.stringify({
     ...(executor === undefined ? {} : { executor }),
-    ...(sorted.length === 0 ? {} : { labels: Object.fromEntries(sorted) }),
+    ...(sorted ? { labels: sorted } : {}),
   });
+}
+
+/** In one order, whoever wrote them down; null when there are none. */
+export function sortedLabels(labels: Record<string, string>): Record<string, string> | null {
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return sorted.length === 0 ? null : Object.fromEntries(sorted);
 }
 
 /** Enough to describe a machine; each run's claim compares all of them. */

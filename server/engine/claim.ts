@@ -4,11 +4,13 @@
  * the plan turns generic (PERFORMANCE 3.6).
  */
 import { LIMITS, RHYTHM } from "../config.ts";
+import { mayTake } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import { type EngineContext, formatLeaseId, runChange } from "./context.ts";
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
+import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
 
 interface LeaseRow {
   /** Which poll of the batch it is for. */
@@ -35,7 +37,7 @@ export function createClaim(context: EngineContext) {
     maxItems: LIMITS.laneItems,
     maxWaiting: LIMITS.laneWaiting,
     weigh: (poll) => poll.max,
-    key: (poll) => (poll.requestId === undefined ? null : `${poll.executorId}/${poll.requestId}`),
+    key: keyOf,
     run: async (polls) => {
       const repeated = await readRepeated(context, polls);
       const known = new Set(repeated.map((row) => row.poll));
@@ -53,6 +55,12 @@ export function createClaim(context: EngineContext) {
       return polls.map((_, poll) => leases.byPoll.get(poll) ?? []);
     },
   });
+}
+
+/** An executor with a capacity has its leases counted by each claim: two in one statement would count the same. */
+function keyOf(poll: ClaimPoll): string | null {
+  if (isCapped(poll)) return String(poll.executorId);
+  return poll.requestId === undefined ? null : `${poll.executorId}/${poll.requestId}`;
 }
 
 /** Leases that a lost answer to the same request already carried. */
@@ -79,7 +87,7 @@ interface PollSet {
 function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set<number>): PollSet[] {
   const sets = new Map<string, PollSet>();
   for (const [at, poll] of polls.entries()) {
-    if (skip.has(at)) continue;
+    if (skip.has(at) || (poll.executor && !mayTake(poll.executor))) continue;
     const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types, poll.executor);
     if (queueIds.length === 0) continue;
     const key = queueIds.join();
@@ -102,8 +110,17 @@ async function take(context: EngineContext, polls: ClaimPoll[], skip: Set<number
 async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Promise<LeaseRow[]> {
   /** Per rank, the place in `polls` of the poll that gets the run. */
   const takers = polls.flatMap(({ poll }, place) => new Array<number>(poll.max).fill(place + 1));
-  const rows = await sql<LeaseRow[]>`
+  const capped = polls.some(({ poll }) => isCapped(poll));
+  const rows = await sql<(LeaseRow & { seats?: Seat[] })[]>`
     with now as materialized (select escapement.clock() as at),
+    ${
+      capped
+        ? seats(
+            sql,
+            polls.map(({ poll }) => poll),
+          )
+        : sql``
+    }
     candidate as materialized (
       select r.*
       from unnest(${queueIds}::int[]) as q(id) cross join lateral (
@@ -115,7 +132,8 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     ),
     taken as (
       delete from escapement.ready where ctid = any(array(
-        select place from candidate order by priority desc, ready_at, id limit ${takers.length}
+        select place from candidate order by priority desc, ready_at, id
+        limit ${capped ? sql`(select cardinality(takers) from granted)` : takers.length}
       )) returning *
     ),
     -- Deleting loses the order.
@@ -123,7 +141,7 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
       select *, row_number() over (order by priority desc, ready_at, id) as rank from taken
     ),
     lent as materialized (
-      select ranked.*, (${takers}::int[])[rank] as taker, gen_random_uuid() as secret, now.at as now from ranked, now
+      select ranked.*, ${capped ? sql`(select takers from granted)` : sql`(${takers}::int[])`}[rank] as taker, gen_random_uuid() as secret, now.at as now from ranked, now
     ),
     made as (
       insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
@@ -138,10 +156,12 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     )
     select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
       date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
-      true as "isNew"
-    from lent order by rank`;
-  for (const row of rows) row.poll = polls[row.poll - 1]?.at ?? 0;
-  return rows;
+      true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
+    from ${capped ? sql`granted left join lent on true` : sql`lent`} order by rank`;
+  if (capped) noteFull(polls, rows[0]?.seats ?? []);
+  const taken = capped ? rows.filter((row) => row.id !== null) : rows;
+  for (const row of taken) row.poll = polls[row.poll - 1]?.at ?? 0;
+  return taken;
 }
 
 /** Rows to leases: what the job's version says is in memory, large inputs take one query for all. */

@@ -3,7 +3,7 @@
  * returns has committed; every call that throws a Rejection has changed nothing.
  */
 import type { Affinity } from "../core/gate.ts";
-import type { Placeable, Requirement } from "../core/placement.ts";
+import type { Claimant, Requirement } from "../core/placement.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
 import type { RunFilter } from "../store/run-list.ts";
@@ -59,7 +59,7 @@ export interface ClaimPoll {
   namespaceId: number;
   executorId: number;
   /** Whom runs may ask for; absent: none that ask for somebody. As it is now, also while the poll is parked. */
-  executor?: Placeable | undefined;
+  executor?: Claimant | undefined;
   groups: string[];
   /** Absent: any type. */
   types?: string[] | undefined;

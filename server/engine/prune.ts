@@ -103,6 +103,15 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
   await sql`
     delete from escapement.idempotency
     where touched_at < escapement.clock() - ${RETENTION.idempotencyDays} * interval '1 day'`;
+  // Executors come and go under new names; queues for them go when no run that is still kept can name them.
+  await sql`
+    delete from escapement.queue q
+    where requirement <> '{}' and used_at < escapement.clock() - ${RETENTION.runDays + 1} * interval '1 day'
+      and not exists (select from escapement.job_version v where v.queue_id = q.id)
+      and not exists (select from escapement.ready r where r.queue_id = q.id)
+      and not exists (select from escapement.waiting w where w.queue_id = q.id)
+      and not exists (select from escapement.lease l where l.queue_id = q.id)
+      and not exists (select from escapement.staged s where s.queue_id = q.id)`;
   await sql`delete from escapement.server where seen_at < escapement.clock() - interval '1 hour'`;
   return { runsBefore: String(firstRunIdAt(oldestRun)) };
 }

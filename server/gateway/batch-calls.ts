@@ -13,7 +13,7 @@ import { badInput } from "../core/rejection.ts";
 import type { SettleItem } from "../engine/engine.ts";
 import { asRejection } from "../store/connection.ts";
 import { type Caller, callerOf } from "./access.ts";
-import { checkClaim, takeLeases } from "./claim.ts";
+import { checkClaim, drainText, type Taken, takeLeases } from "./claim.ts";
 import { describe } from "./describe.ts";
 import { milliseconds, outputOf } from "./lease-calls.ts";
 import { leasesText } from "./lease-text.ts";
@@ -86,12 +86,12 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
       const results = JSON.stringify(await settleMany(caller, items));
       if (!claim) return sendJsonText(reply, `{"results":${results}}`);
       // What is settled stays settled: a claim that fails only brings nothing.
-      const leases = await takeLeases(parts, claim, listener).catch((error: unknown) => {
+      const { leases, drain } = await takeLeases(parts, claim, listener).catch((error: unknown): Taken => {
         if (asRejection(error) === error && !(error instanceof Error && error.name === "Rejection"))
           onError(error);
-        return [];
+        return { leases: [], drain: false };
       });
-      return sendJsonText(reply, `{"results":${results},"leases":${leasesText(leases)}}`);
+      return sendJsonText(reply, `{"results":${results},"leases":${leasesText(leases)}${drainText(drain)}}`);
     },
   );
 
@@ -108,7 +108,7 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
       const caller = callerOf(request);
       const { executor, leases, load } = request.body;
       const name = checkName(executor, "executor");
-      const executorId = await presence.heartbeat(
+      const known = await presence.heartbeat(
         { namespaceId: caller.namespaceId, name },
         load,
         caller.principal.groups,
@@ -117,7 +117,7 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
       const own = [...new Set(leases)].filter((leaseId) => !foreign.has(leaseId));
       const renewed = own.length === 0 ? [] : await engine.renew(own.map((leaseId) => ({ leaseId })));
       const byLease = new Map(own.map((leaseId, at) => [leaseId, renewed[at]]));
-      await engine.giveBackUnnamed(executorId, leases, RHYTHM.unnamedLeaseGraceMs);
+      await engine.giveBackUnnamed(known.id, leases, RHYTHM.unnamedLeaseGraceMs);
       return {
         leases: leases.map((lease) => {
           const result = byLease.get(lease);
@@ -125,6 +125,7 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
             ? { lease, status: "ok", cancel: result.cancel, leaseSeconds: result.leaseSeconds }
             : { lease, status: "lost", cancel: false, leaseSeconds: 0 };
         }),
+        ...(known.draining ? { drain: true } : {}),
       };
     },
   );

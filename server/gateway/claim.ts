@@ -44,12 +44,19 @@ function groupsOf(asked: string[] | undefined, allowed: string[] | null): string
   return distinct;
 }
 
+/** What a claim brought. */
+export interface Taken {
+  leases: ClaimedLease[];
+  /** Somebody drains the executor: it gets nothing until that is lifted. */
+  drain: boolean;
+}
+
 /** Takes runs, waiting for them if need be. */
 export async function takeLeases(
   { presence, polls, scopes, tokens }: GatewayParts,
   { request, caller, authorization, groups }: Claim,
   listener: Listener,
-): Promise<ClaimedLease[]> {
+): Promise<Taken> {
   const { executor, types, max = 1, waitSeconds = DEFAULT_WAIT_SECONDS, requestId } = request;
   const { principal, namespaceId } = caller;
   const known = await presence.touch({ namespaceId, name: executor }, groups, principal.groups);
@@ -70,7 +77,7 @@ export async function takeLeases(
   scopes.remember(leases);
   // From here on the connection may still break before the answer is out.
   if (leases.length > 0) listener.onGone(() => polls.giveBack(poll, leases));
-  return leases;
+  return { leases, drain: known.draining === true };
 }
 
 export function claimRoutes(app: Routes, parts: GatewayParts): void {
@@ -82,8 +89,11 @@ export function claimRoutes(app: Routes, parts: GatewayParts): void {
     },
     async (request, reply) => {
       const claim = checkClaim(request.body, callerOf(request), request.headers.authorization);
-      const leases = await takeLeases(parts, claim, listenerOf(reply.raw));
-      return sendJsonText(reply, `{"leases":${leasesText(leases)}}`);
+      const { leases, drain } = await takeLeases(parts, claim, listenerOf(reply.raw));
+      return sendJsonText(reply, `{"leases":${leasesText(leases)}${drainText(drain)}}`);
     },
   );
 }
+
+/** A member that only those see whom it concerns. */
+export const drainText = (drain: boolean): string => (drain ? `,"drain":true` : "");

@@ -63,6 +63,8 @@ interface Parked {
   readonly keys: string[];
   readonly place: number;
   readonly options: PollOptions;
+  /** Its executor drained when it came: it waits its time, so that a worker's loop does not spin. */
+  readonly wasDraining: boolean;
   /** A claim for it is under way; what ends the wait now waits for that. */
   busy: boolean;
   over: boolean;
@@ -143,6 +145,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
         poll: asked.poll,
         keys,
         options,
+        wasDraining: asked.poll.executor?.draining === true,
         place: places++,
         busy: false,
         over: false,
@@ -260,6 +263,14 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
   const onReady = (queueIds: number[]): void => void ring(queueIds).catch(onError);
   channel.on("ready", onReady);
 
+  /** Executors at their capacity may have room again; those that began to drain are told so. */
+  const refresh = (): void => {
+    for (const { poll, busy, wasDraining, answer } of waiters.all()) {
+      if (poll.executor) poll.executor.full = false;
+      if (!busy && !wasDraining && poll.executor?.draining) answer([]);
+    }
+  };
+
   let looks = 0;
   let looking = false;
   const look = async (): Promise<void> => {
@@ -270,6 +281,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       // Without parked polls nobody tells this server of queues that a busy executor's next poll has to read.
       const queueIds = await (waiters.size > 0 ? queuesWithWork(sql) : askingQueuesWithWork(sql));
       catalog.sawWork(found, queueIds);
+      refresh();
       if (queueIds.length > 0) await ring(queueIds);
       if (waiters.size === 0) return;
       looks += 1;

@@ -1,8 +1,10 @@
 /** Executors. */
+import { drainExecutor, undrainExecutor } from "../store/executor-changes.ts";
 import { EXECUTOR_STATES, type Executor, listExecutors } from "../store/executors.ts";
+import { byName } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
-import { namespaceShown, visible } from "./context.ts";
+import { namespaceOf, namespaceShown, visible } from "./context.ts";
 
 const ExecutorState = builder.enumType("ExecutorState", { values: EXECUTOR_STATES });
 
@@ -19,7 +21,10 @@ builder.node(ExecutorType, {
     state: t.expose("state", { type: ExecutorState }),
     groups: t.exposeStringList("groups"),
     types: t.exposeStringList("types", { nullable: true, description: "Null: any." }),
-    capacity: t.exposeInt("capacity", { nullable: true }),
+    capacity: t.exposeInt("capacity", {
+      nullable: true,
+      description: "The most leases it may hold at once; null: as many as it asks for.",
+    }),
     labels: t.field({ type: "JSON", nullable: true, resolve: ({ labels }) => text(labels) }),
     running: t.int({
       description: "Runs it holds now.",
@@ -27,7 +32,24 @@ builder.node(ExecutorType, {
     }),
     registeredAt: t.expose("registeredAt", { type: "DateTime" }),
     lastHeartbeatAt: t.expose("lastHeartbeatAt", { type: "DateTime" }),
-    load: t.field({ type: "JSON", nullable: true, resolve: ({ load }) => text(load) }),
+    load: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "CPU and memory in use as fractions of the machine, as last reported.",
+      resolve: ({ load }) => text(load),
+    }),
+    loadAt: t.expose("loadAt", { type: "DateTime", nullable: true }),
+    maxLoad: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "Above these it gets no new leases; null: whatever its load.",
+      resolve: ({ maxLoad }) => text(maxLoad),
+    }),
+    overloaded: t.exposeBoolean("overloaded", {
+      description: "Its load was reported lately and is above its limit: no new leases.",
+    }),
+    drainingSince: t.expose("drainingSince", { type: "DateTime", nullable: true }),
+    drainReason: t.exposeString("drainReason", { nullable: true }),
   }),
 });
 
@@ -60,6 +82,22 @@ builder.queryField("executors", (t) =>
       ),
   }),
 );
+
+builder.mutationFields((t) => ({
+  drainExecutor: t.field({
+    type: ExecutorType,
+    description: "No new leases for it until undrainExecutor, also after a restart; those it holds go on.",
+    args: { ...byName, reason: t.arg.string() },
+    resolve: async (_root, { namespace, name, reason }, context) =>
+      drainExecutor(context.definitions, await namespaceOf(context, namespace), name, reason ?? null),
+  }),
+  undrainExecutor: t.field({
+    type: ExecutorType,
+    args: byName,
+    resolve: async (_root, { namespace, name }, context) =>
+      undrainExecutor(context.definitions, await namespaceOf(context, namespace), name),
+  }),
+}));
 
 builder.subscriptionField("executorChanged", (t) =>
   t.field({

@@ -35,6 +35,12 @@ builder.node(JobType, {
     tags: t.exposeStringList("tags"),
     type: t.exposeString("type"),
     group: t.exposeString("group"),
+    requires: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "Labels an executor must have to run it.",
+      resolve: ({ requires }) => (requires === null ? null : JSON.stringify(requires)),
+    }),
     input: t.expose("input", {
       type: "JSON",
       nullable: true,
@@ -96,6 +102,10 @@ const JobInput = builder.inputType("JobInput", {
     tags: t.stringList(),
     type: t.string({ required: true, description: "Which code runs: what workers take by type." }),
     group: t.string({ defaultValue: "default", description: "Where it runs: workers poll groups." }),
+    requires: t.field({
+      type: "JSON",
+      description: 'Labels its executors must have, such as {gpu: "a100"}.',
+    }),
     input: t.field({ type: "JSON" }),
     priority: t.int({ defaultValue: 5, description: "Higher starts first." }),
     retry: t.field({ type: RetryInput }),
@@ -110,12 +120,14 @@ const JobInput = builder.inputType("JobInput", {
 });
 
 const JobPatch = builder.inputType("JobPatch", {
-  description: "What is absent stays as it is; null clears the description, the input and the limit.",
+  description:
+    "What is absent stays as it is; null clears the description, the input, the labels and the limit.",
   fields: (t) => ({
     description: t.string(),
     tags: t.stringList(),
     type: t.string(),
     group: t.string(),
+    requires: t.field({ type: "JSON" }),
     input: t.field({ type: "JSON" }),
     priority: t.int(),
     retry: t.field({ type: RetryInput }),
@@ -155,6 +167,7 @@ builder.mutationFields((t) => ({
       createJob(context.definitions, await namespaceOf(context, input.namespace), {
         ...input,
         input: textOf(input.input),
+        requires: textOf(input.requires),
       }),
   }),
   updateJob: t.field({
@@ -164,6 +177,7 @@ builder.mutationFields((t) => ({
       updateJob(context.definitions, await namespaceOf(context, namespace), name, {
         ...input,
         input: textOf(input.input),
+        requires: textOf(input.requires),
       }),
   }),
   deleteJob: t.boolean({

@@ -100,6 +100,7 @@ const BLANK: Run = {
   namespaceId: 0,
   jobId: 0,
   versionId: 0,
+  queueId: 0,
   triggerId: null,
   parentId: null,
   priority: 0,

@@ -1,4 +1,5 @@
 /** Runs: what they are. run-lists.ts finds them, run-changes.ts starts and stops them. */
+import type { Requirement } from "../core/placement.ts";
 import { notFound } from "../core/rejection.ts";
 import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
 import { isRunId } from "../store/page.ts";
@@ -52,6 +53,12 @@ async function holdsOf(run: Run, { load }: Context): Promise<Hold[]> {
 
 const versionOf = async ({ versionId }: Run, { catalog }: Context) =>
   present(catalog.versions([versionId]).then((versions) => versions.get(versionId) ?? null));
+
+/** What it asks of its executor, which its queue tells. */
+async function requirementOf({ queueId }: Run, { catalog }: Context): Promise<Requirement> {
+  if (!catalog.queue(queueId)) await catalog.refreshQueues();
+  return catalog.queue(queueId)?.requirement ?? {};
+}
 
 const INPUT_IN_BYTES = 2;
 
@@ -121,6 +128,20 @@ builder.node(RunType, {
       type: ExecutorType,
       nullable: true,
       resolve: ({ executor }, _args, { load }) => (executor === null ? null : load.executor(executor)),
+    }),
+    requiredExecutor: t.string({
+      nullable: true,
+      description: "The one executor that may run it; null: any that fits.",
+      resolve: async (run, _args, context) => (await requirementOf(run, context)).executor,
+    }),
+    requires: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "Labels its executor must have.",
+      resolve: async (run, _args, context) => {
+        const { labels } = await requirementOf(run, context);
+        return labels ? JSON.stringify(labels) : null;
+      },
     }),
     attempt: t.int({
       description: "The number of the current or last attempt; 0 before the first.",

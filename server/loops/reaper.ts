@@ -35,12 +35,13 @@ export function createReaper(
   });
 }
 
-/** Executors that fell silent since the last sweep: nobody else would tell their watchers. */
+/** Executors that fell silent: nobody else would tell their watchers. A sign of life clears the mark. */
 async function announceSilent({ sql, channel }: EngineContext): Promise<void> {
   const silent = await sql<{ id: number; namespaceId: number }[]>`
-    select id, namespace_id as "namespaceId" from escapement.executor
-    where left_at is null
+    update escapement.executor set offline_at = escapement.clock()
+    where offline_at is null and left_at is null
       and last_heartbeat_at <= escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond'
-      and last_heartbeat_at > escapement.clock() - ${RHYTHM.executorOfflineMs + 2 * RHYTHM.sweepMs} * interval '1 millisecond'`;
-  channel.publish(silent.map((executor) => ({ kind: "executor" as const, ...executor })));
+    returning id, namespace_id as "namespaceId"`;
+  if (silent.length > 0)
+    channel.publish(silent.map((executor) => ({ kind: "executor" as const, ...executor })));
 }

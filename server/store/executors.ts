@@ -1,5 +1,6 @@
 /** Executors as they are read; the worker protocol writes them. */
 import { RHYTHM } from "../config.ts";
+import { isOverloaded, type Load } from "../core/placement.ts";
 import type { Sql } from "./connection.ts";
 import {
   every,
@@ -12,7 +13,7 @@ import {
   toCursor,
 } from "./page.ts";
 
-export const EXECUTOR_STATES = ["ONLINE", "OFFLINE", "LEFT"] as const;
+export const EXECUTOR_STATES = ["ONLINE", "DRAINING", "OFFLINE", "LEFT"] as const;
 export type ExecutorState = (typeof EXECUTOR_STATES)[number];
 
 export interface Executor {
@@ -24,8 +25,15 @@ export interface Executor {
   /** Null: any. */
   types: string[] | null;
   capacity: number | null;
-  labels: unknown;
-  load: unknown;
+  labels: Record<string, string> | null;
+  load: Load | null;
+  /** When the load was reported. */
+  loadAt: Date | null;
+  maxLoad: Load | null;
+  /** Its load counts, and is above its limit. */
+  overloaded: boolean;
+  drainingSince: Date | null;
+  drainReason: string | null;
   registeredAt: Date;
   lastHeartbeatAt: Date;
 }
@@ -74,13 +82,21 @@ export async function readRunningCounts(sql: Sql, executorIds: number[]): Promis
 export function executorState(sql: Sql): Fragment {
   return sql`case
     when e.left_at is not null then 'LEFT'
-    when e.last_heartbeat_at > escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond' then 'ONLINE'
-    else 'OFFLINE' end`;
+    when e.last_heartbeat_at <= escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond' then 'OFFLINE'
+    when e.draining_at is not null then 'DRAINING'
+    else 'ONLINE' end`;
 }
 
-function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Executor[]> {
-  return sql<Executor[]>`
+async function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Executor[]> {
+  const rows = await sql<(Omit<Executor, "overloaded"> & { loadCounts: boolean })[]>`
     select e.id, e.namespace_id as "namespaceId", e.name, ${executorState(sql)} as state, e.groups, e.types,
-      e.capacity, e.labels, e.load, e.registered_at as "registeredAt", e.last_heartbeat_at as "lastHeartbeatAt"
+      e.capacity, e.labels, e.load, e.load_at as "loadAt", e.max_load as "maxLoad",
+      e.draining_at as "drainingSince", e.drain_reason as "drainReason",
+      e.registered_at as "registeredAt", e.last_heartbeat_at as "lastHeartbeatAt",
+      e.load_at > escapement.clock() - ${RHYTHM.loadMs} * interval '1 millisecond' is true as "loadCounts"
     from escapement.executor e where ${where} ${rest}`;
+  return rows.map(({ loadCounts, ...executor }) => ({
+    ...executor,
+    overloaded: loadCounts && isOverloaded(executor.load, executor.maxLoad),
+  }));
 }

@@ -2,6 +2,7 @@
 import { durationMs } from "../core/duration.ts";
 import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
+import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import { guarded, type Sql } from "./connection.ts";
@@ -20,6 +21,8 @@ export type JobPatch = Optional<{
   tags: string[];
   type: string;
   group: string;
+  /** JSON text of an object of texts. */
+  requires: string;
   input: string;
   priority: number;
   retry: RetryInput;
@@ -35,6 +38,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   description: null,
   tags: [],
   group: "default",
+  requires: null,
   input: null,
   priority: 5,
   retry: checkRetry(null),
@@ -134,6 +138,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     tags,
     type,
     group,
+    requires,
     input,
     priority,
     retry,
@@ -149,6 +154,10 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     tags: tags == null ? content.tags : checkTags(tags),
     type: type == null ? content.type : checkName(type, "type"),
     group: group == null ? content.group : checkName(group, "group"),
+    requires:
+      requires == null
+        ? keep(requires, content.requires)
+        : sortedLabels(checkLabels(JSON.parse(requires), "requires")),
     input: input == null ? keep(input, content.input) : checkInput(input),
     priority: priority == null ? content.priority : checkPriority(priority),
     retry: retry == null ? content.retry : checkRetry(retry),
@@ -166,7 +175,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
   };
 }
 
-const keep = (given: null | undefined, before: string | null): string | null =>
+const keep = <Value>(given: null | undefined, before: Value | null): Value | null =>
   given === null ? null : before;
 
 function positiveMs(text: string, field: string): number {
@@ -177,9 +186,12 @@ function positiveMs(text: string, field: string): number {
 
 function sameContent(job: JobContent, content: JobContent): boolean {
   const keys = Object.keys(content) as (keyof JobContent)[];
+  if (requirementText(requirementOf(job)) !== requirementText(requirementOf(content))) return false;
   return (
-    keys.every((key) => key === "retry" || JSON.stringify(job[key]) === JSON.stringify(content[key])) &&
-    sameRetry(job.retry, content.retry)
+    keys.every(
+      (key) =>
+        key === "retry" || key === "requires" || JSON.stringify(job[key]) === JSON.stringify(content[key]),
+    ) && sameRetry(job.retry, content.retry)
   );
 }
 
@@ -189,10 +201,14 @@ function sameRetry(one: RetryPolicy, other: RetryPolicy): boolean {
   return sorted(one) === sorted(other);
 }
 
+const requirementOf = ({ requires }: JobContent): Requirement => (requires ? { labels: requires } : {});
+
 /** The queue's id, whether it was there or not. */
-function queueOf(sql: Sql, namespaceId: number, { group, type }: JobContent): Fragment {
+function queueOf(sql: Sql, namespaceId: number, content: JobContent): Fragment {
+  const { group, type } = content;
   return sql`
-    insert into escapement.queue (namespace_id, "group", type) values (${namespaceId}, ${group}, ${type})
+    insert into escapement.queue (namespace_id, "group", type, requirement)
+    values (${namespaceId}, ${group}, ${type}, ${requirementText(requirementOf(content))}::text::jsonb)
     on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type
     returning id`;
 }

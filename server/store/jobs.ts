@@ -31,6 +31,8 @@ export interface JobContent {
   tags: string[];
   type: string;
   group: string;
+  /** Labels its runs ask of their executor. */
+  requires: Record<string, string> | null;
   /** JSON text. */
   input: string | null;
   priority: number;
@@ -125,7 +127,7 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
   return sql<Job[]>`
     select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
-      q.type, q."group", v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
+      q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
       v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.overlap,
       v.max_parallel as "maxParallel"
     from escapement.job j

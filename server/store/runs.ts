@@ -10,6 +10,7 @@ export interface Run extends RunView {
   namespaceId: number;
   jobId: number;
   versionId: number;
+  queueId: number;
   triggerId: number | null;
   parentId: string | null;
   state: RunState;
@@ -69,7 +70,7 @@ export function readRuns(sql: Sql, ids: string[]): Promise<Run[]> {
 export function selectRuns(sql: Sql, wanted: Fragment, rest: Fragment): Promise<Run[]> {
   return sql<Run[]>`
     with now as materialized (select escapement.clock() as at), ${wanted}
-    select r.id, r.namespace_id as "namespaceId", r.job_id as "jobId", r.version_id as "versionId",
+    select r.id, r.namespace_id as "namespaceId", r.job_id as "jobId", r.version_id as "versionId", r.queue_id as "queueId",
       r.trigger_id as "triggerId", r.parent_id as "parentId", r.state, r.priority,
       r.scheduled_at as "scheduledAt", r.input, r.payload, r.tags, r.wake_at as "wakeAt", r.wake_kind as "wakeKind",
       r.ready_at as "readyAt", r.executor_id as executor, r.fence - r.released as attempt,

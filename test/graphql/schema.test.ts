@@ -31,6 +31,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
       ...["cancelRun", "pauseTrigger", "resumeTrigger", "retryRun", "startRun", "startRuns"],
       ...["cancelRuns", "rerunRun", "runNow"],
       ...["redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"],
+      ...["drainExecutor", "undrainExecutor"],
     ].sort(),
   );
   expect(having("administer")).toEqual(
