@@ -74,26 +74,28 @@ BEGIN
 		DELETE FROM escapement.staged s WHERE s.parent_id = gone.id AND s.secret = gone.secret RETURNING s.*
 	),
 	child AS (
-		SELECT u.*, u.joins IS NOT NULL AND u.joins > 0 AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
+		SELECT u.*, coalesce(u.joins > 0, false) OR u.after_ids IS NOT NULL OR u.join_ids IS NOT NULL AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
 		FROM unstaged u
 	),
 	child_ready AS (
 		INSERT INTO escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
 			scheduled_at, input, payload, tags, awaited, ready_at)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, awaited, finish
+			scheduled_at, input, payload, tags, awaited OR gone.awaited, finish
 		FROM child WHERE NOT depends AND wakes IS NULL AND gates IS NULL
 	),
 	child_waiting AS (
 		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
 			scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, gates, awaited, wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
+			scheduled_at, input, payload, tags, gates, awaited OR gone.awaited, wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
 		FROM child WHERE depends OR wakes IS NOT NULL OR gates IS NOT NULL
 	),
 	child_dependency AS (
-		INSERT INTO escapement.dependency (on_run_id, run_id)
-		SELECT c.id, j.id FROM child j JOIN child c ON c.call = j.call AND c.joins IS NULL WHERE j.depends
+		INSERT INTO escapement.dependency (on_run_id, run_id, kind)
+		SELECT c.id, j.id, 'JOIN' FROM child j JOIN child c ON c.call = j.call AND c.joins IS NULL WHERE j.joins > 0
+		UNION ALL SELECT w, j.id, 'AFTER' FROM child j CROSS JOIN unnest(j.after_ids) AS w
+		UNION ALL SELECT w, j.id, 'JOIN' FROM child j CROSS JOIN unnest(j.join_ids) AS w
 	),
 	changed AS (
 		SELECT id, namespace_id, job_id, state, awaited, gates IS NOT NULL AS gated, state AS what FROM archived

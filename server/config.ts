@@ -31,6 +31,11 @@ export const LIMITS = {
   askingQueues: 20_000,
   /** Runs a new run may wait for. */
   afterPerRun: 1_000,
+  /** Runs a join may name: as many as one request starts. */
+  joinsPerRun: 10_000,
+  /** A page of a join's results: what a worker holds in memory at once. */
+  resultsPerPage: 1_000,
+  resultsPageBytes: 4 * 1024 * 1024,
   /**
    * Items of one coalesced statement. Past this a statement gains little, and those whose runs it carries would all
    * wait for it together: smaller ones let claims and settles of different workers overlap (31 k → 54 k runs/s).

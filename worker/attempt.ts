@@ -2,9 +2,10 @@
  * One lease and the handler that works on it: the context that the handler sees, the reasons to stop it,
  * and the one outcome that comes out.
  */
+import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { CallOptions, Client } from "./client.ts";
-import { ProtocolError, Unanswered } from "./client.ts";
+import { ProtocolError } from "./client.ts";
 import { Cancelled, DoNotRetry, failureOf, LeaseLost, Stopped, TimedOut, WorkerStopping } from "./errors.ts";
 import type { WorkerEvent } from "./events.ts";
 import { Log, type LogLevel } from "./log.ts";
@@ -15,12 +16,17 @@ import type {
   ChildRunsRequest,
   HeartbeatRequest,
   Lease,
+  RunResult,
   SettleItem,
   StartRun,
 } from "./protocol.ts";
 
 /** setTimeout's limit; a longer timeout is left to the server. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Children of one request of `map`, and about the bytes of their inputs: a quarter of what a request may hold. */
+const MAP_BATCH = 1_000;
+const MAP_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** What a handler may do besides its work. */
 export interface Context {
@@ -37,11 +43,18 @@ export interface Context {
   /** Stores an output file of this attempt. A stream is sent once; other data is sent until it is answered. */
   putFile(name: string, data: string | Uint8Array | Readable): Promise<void>;
   /**
-   * Starts child runs when this run succeeds, or at once with `now`; `join` waits for all of them. Throws Unanswered
-   * when nobody can tell whether it took effect: a handler that lets it pass fails the attempt, and what was to be
-   * started with its success never was.
+   * Starts child runs when this run succeeds, or at once with `now`; `join` waits for all of them and for all that
+   * they start. Repeated until it is answered, and started once.
    */
   startRuns(runs: StartRun[], options?: Pick<ChildRunsRequest, "join" | "now">): Promise<ChildRunsAnswer>;
+  /** One child run of `job` for each input, in batches of up to a thousand; otherwise like `startRuns`. */
+  map(
+    job: string,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    options?: Pick<ChildRunsRequest, "join" | "now">,
+  ): Promise<ChildRunsAnswer>;
+  /** What the runs that this one joined have led to, by id; read page by page as it is gone through. */
+  results(): AsyncIterable<RunResult>;
 }
 
 /** Works on a run; what it returns, JSON or bytes, becomes the run's output, what it throws fails the attempt. */
@@ -155,6 +168,8 @@ export class Attempt {
       progress: (fraction, message) => this.#progress.report(fraction, message),
       putFile: (name, data) => this.#putFile(name, data),
       startRuns: (runs, options) => this.#startRuns(runs, options),
+      map: (job, inputs, options) => this.#map(job, inputs, options),
+      results: () => this.#results(),
     };
   }
 
@@ -165,27 +180,51 @@ export class Attempt {
     return this.#watch(replayable ? this.#parts.persist(put, signal) : put());
   }
 
-  /** A repetition would start the runs twice, so only what was certainly not sent is sent again. */
   #startRuns(
     runs: StartRun[],
     options: Pick<ChildRunsRequest, "join" | "now"> = {},
   ): Promise<ChildRunsAnswer> {
     const { signal } = this.#stopping;
     const { client, persist } = this.#parts;
-    const once = async () => {
-      try {
-        return { answer: await client.startChildRuns(this.lease.id, { ...options, runs }, { signal }) };
-      } catch (error) {
-        if (error instanceof Unanswered && !error.sent) throw error;
-        return { error };
-      }
+    const request = { ...options, runs, requestId: randomUUID() };
+    return this.#watch(persist(() => client.startChildRuns(this.lease.id, request, { signal }), signal));
+  }
+
+  /** The join is asked for last, over all batches. */
+  async #map(
+    job: string,
+    inputs: Iterable<unknown> | AsyncIterable<unknown>,
+    { join, now }: Pick<ChildRunsRequest, "join" | "now"> = {},
+  ): Promise<ChildRunsAnswer> {
+    const when = now === undefined ? {} : { now };
+    const ids: string[] = [];
+    let batch: StartRun[] = [];
+    let bytes = 0;
+    const send = async () => {
+      ids.push(...(await this.#startRuns(batch, when)).runs);
+      batch = [];
+      bytes = 0;
     };
-    const start = async () => {
-      const { answer, error } = await persist(once, signal);
-      if (answer === undefined) throw error;
-      return answer;
-    };
-    return this.#watch(start());
+    for await (const input of inputs) {
+      batch.push({ job, input });
+      bytes += JSON.stringify(input)?.length ?? 0;
+      if (batch.length === MAP_BATCH || bytes > MAP_BATCH_BYTES) await send();
+    }
+    if (batch.length > 0) await send();
+    if (join === undefined) return { runs: ids };
+    const joins = [...ids, ...(join.joins ?? [])];
+    const last = await this.#startRuns([], { ...when, join: { ...join, joins } });
+    return { ...last, runs: ids };
+  }
+
+  async *#results(): AsyncGenerator<RunResult> {
+    const { signal } = this.#stopping;
+    const { client, persist } = this.#parts;
+    for (let after: string | undefined, more = true; more; more = after !== undefined) {
+      const page = await this.#watch(persist(() => client.results(this.lease.id, { after, signal }), signal));
+      yield* page.results;
+      after = page.next;
+    }
   }
 
   async #beat(report: HeartbeatRequest, options: CallOptions): Promise<void> {

@@ -17,6 +17,7 @@ import type {
   HeartbeatAnswer,
   HeartbeatRequest,
   Problem,
+  ResultsAnswer,
   RunAnswer,
   SettleAnswer,
   SettleManyAnswer,
@@ -51,26 +52,14 @@ export class ProtocolError extends Error {
   }
 }
 
-/** No answer came: unless it was never sent, nobody can tell whether the call took effect. */
+/** No answer came: nobody can tell whether the call took effect. */
 export class Unanswered extends Error {
   override readonly name = "Unanswered";
-  /** False when there was no connection to send it on. */
-  readonly sent: boolean;
 
   constructor(call: string, cause: unknown) {
     super(`${call} got no answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    this.sent = !UNCONNECTED.includes(String(cause instanceof Error && Reflect.get(cause, "code")));
   }
 }
-
-const UNCONNECTED = [
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "UND_ERR_CONNECT_TIMEOUT",
-];
 
 export interface ClientOptions {
   /** Where the control plane listens, such as http://127.0.0.1:4400. A path in front of /v1 is kept. */
@@ -150,6 +139,18 @@ export class Client {
 
   startChildRuns(lease: string, request: ChildRunsRequest, options?: CallOptions): Promise<ChildRunsAnswer> {
     return this.#json("POST", leasePath(lease, "runs"), request, options);
+  }
+
+  /** A page of what the runs that this one joined have led to. */
+  results(
+    lease: string,
+    options?: CallOptions & { after?: string | undefined; limit?: number | undefined },
+  ): Promise<ResultsAnswer> {
+    const query = new URLSearchParams();
+    if (options?.after !== undefined) query.set("after", options.after);
+    if (options?.limit !== undefined) query.set("limit", String(options.limit));
+    const path = `${leasePath(lease, "results")}${query.size > 0 ? `?${query}` : ""}`;
+    return this.#call("GET", path, undefined, undefined, options);
   }
 
   /** All or none. `idempotencyKey` covers the whole request. */

@@ -151,6 +151,7 @@ export const StartRun = Type.Object(
     after: Type.Optional(Type.Array(RunId, { maxItems: 1000 })),
     executor: Type.Optional(Name),
     requires: Type.Optional(Labels),
+    joins: Type.Optional(Type.Array(RunId, { maxItems: 10_000 })),
   },
   closed,
 );
@@ -162,12 +163,31 @@ export const ChildRunsRequest = Type.Object(
     runs: Type.Array(StartRun, { maxItems: 10_000 }),
     join: Type.Optional(StartRun),
     now: Type.Optional(Type.Boolean()),
+    requestId: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   },
   closed,
 );
 export type ChildRunsRequest = Static<typeof ChildRunsRequest>;
 export const ChildRunsAnswer = Type.Object({ runs: Type.Array(RunId), join: Type.Optional(RunId) });
 export type ChildRunsAnswer = Static<typeof ChildRunsAnswer>;
+
+/** Answer of `GET /v1/leases/{id}/results`: a page of what the runs that this one joined have led to, by id. */
+export const ResultsAnswer = Type.Object({
+  results: Type.Array(
+    Type.Object({
+      run: RunId,
+      job: Type.String(),
+      parent: Type.Optional(RunId),
+      state: RunState,
+      output: Type.Optional(Json),
+      outputBase64: Type.Optional(Type.String()),
+      error: Type.Optional(RunFailure),
+    }),
+  ),
+  next: Type.Optional(RunId),
+});
+export type ResultsAnswer = Static<typeof ResultsAnswer>;
+export type RunResult = ResultsAnswer["results"][number];
 
 /** One settled lease in `POST /v1/settle`. */
 export const SettleItem = Type.Object(

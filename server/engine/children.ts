@@ -2,19 +2,36 @@
  * Runs that a running lease asks for. They are staged beside the lease and come to life in the statement that
  * completes it, or not at all; with `now` they start at once. A join is a run that waits for all the others.
  */
-import { randomInt } from "node:crypto";
-import { badInput, notFound } from "../core/rejection.ts";
-import { guarded, type Sql, type Transaction } from "../store/connection.ts";
-import { arrayText, byteas, type EngineContext, parseLeaseId } from "./context.ts";
-import { type Engine, LeaseLost, type StartItem } from "./engine.ts";
-import { announceStarted, insertRuns } from "./enqueue.ts";
-import { isLarge, type NewRun, resolveItems } from "./new-run.ts";
-import { holdForOthers } from "./start.ts";
+import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
+import { guarded, type Transaction } from "../store/connection.ts";
+import { type EngineContext, parseLeaseId } from "./context.ts";
+import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
+import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { type NewRun, requestHash, resolveItems } from "./new-run.ts";
+import { settleWaits } from "./release.ts";
+import { stage } from "./stage.ts";
+import { checkStagedWaits, holdForOthers, refuseCycles } from "./waits.ts";
 
-type ChildrenRequest = Parameters<Engine["startChildren"]>[1];
-type ChildrenAnswer = Awaited<ReturnType<Engine["startChildren"]>>;
+/** A request whose jobs keep changing is read again this often before the caller is asked to come back. */
+const STALE_TRIES = 5;
 
-/** Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, and LeaseLost when the lease is over. */
+/** A lease as its id names it, and where its run belongs. */
+interface Held {
+  runId: string;
+  secret: string;
+  namespaceId: number;
+}
+
+/** What a request led to: the ids in its order, and what is to be told once it has committed. */
+interface Made {
+  ids: string[];
+  requests: KeyedRuns[];
+  answers: Inserted[];
+  /** Joined runs that had ended. */
+  over: string[];
+}
+
+/** Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED, and LeaseLost when the lease is over. */
 export async function startChildren(
   context: EngineContext,
   leaseId: string,
@@ -23,114 +40,143 @@ export async function startChildren(
   const lease = parseLeaseId(leaseId);
   if (lease === null) throw notFound("such lease");
   const items = request.join ? [...request.runs, request.join] : request.runs;
-  for (const [at, item] of items.entries()) refuseUnsupported(item, at, request);
-  const runs = await resolveItems(context, items, { parentId: lease.runId, field: "runs" });
-  return request.now
-    ? await startNow(context, lease, request, runs)
-    : await stage(context, lease, request, runs);
-}
-
-function refuseUnsupported(item: StartItem, at: number, request: ChildrenRequest): void {
-  const field = at < request.runs.length ? `runs[${at}]` : "join";
-  if (item.idempotencyKey != null) {
+  const placeOf = (at: number) => (at < request.runs.length ? `runs[${at}]` : "join");
+  const options: StartOptions = { parentId: lease.runId, placeOf };
+  const keyed = items.findIndex((item) => item.idempotencyKey != null);
+  if (keyed >= 0) {
     throw badInput(
-      `${field}.idempotencyKey`,
-      "children are created once, with their lease; leave the key out",
+      `${placeOf(keyed)}.idempotencyKey`,
+      "children are created once, with their lease; leave the key out, or give the whole request a requestId",
     );
   }
-  if (item.after != null && item.after.length > 0) {
-    throw badInput(`${field}.after`, "a child waits through `join`; leave `after` out");
+  for (let tries = 1; ; tries++) {
+    const runs = await resolveItems(context, items, options);
+    const made = await guarded(context.sql, async (transaction) => {
+      const held = await hold(transaction, lease, request.now);
+      const known = await repeated(transaction, held, leaseId, request, items);
+      if (known !== null) return { ids: known, requests: [], answers: [], over: [] };
+      await refuseCycles(transaction, held.runId, items, options);
+      const fresh = request.now
+        ? await startNow(transaction, context, request, runs, options)
+        : await staged(transaction, held, request, runs, options);
+      if (fresh && request.requestId !== undefined) {
+        await transaction`
+          update escapement.idempotency set run_ids = ${fresh.ids}::bigint[]
+          where namespace_id = ${held.namespaceId} and key = ${keyOf(leaseId, request.requestId)}`;
+      }
+      // Nothing may stay of a request whose jobs have changed meanwhile.
+      if (!fresh) throw new Stale();
+      return fresh;
+    }).catch((error: unknown) => {
+      if (error instanceof Stale) return null;
+      throw error;
+    });
+    if (made === null) {
+      if (tries === STALE_TRIES) throw unavailable("the jobs keep changing; retry in a moment");
+      context.catalog.forget();
+      continue;
+    }
+    announceStarted(context, made.requests, made.answers);
+    const gated = made.requests.some((keyed) => keyed.runs.some((run) => run.gates !== null));
+    if (gated) await context.gates.work({ entering: made.ids });
+    if (made.over.length > 0) await settleWaits(context, made.over);
+    return answerOf(made.ids, request);
   }
 }
 
-async function requireLease(
-  sql: Sql | Transaction,
+class Stale extends Error {}
+
+function answerOf(ids: string[], request: ChildrenRequest): ChildrenAnswer {
+  const count = request.runs.length;
+  const join = ids[count];
+  return { runs: ids.slice(0, count), ...(join === undefined ? {} : { join }) };
+}
+
+/** Keeps the lease from ending until the transaction has; to stage children is a mark on it, for those who end it. */
+async function hold(
+  transaction: Transaction,
   lease: { runId: string; secret: string },
-  rows: readonly unknown[],
-): Promise<void> {
-  if (rows.length > 0) return;
-  const [run] = await (sql as Sql)`select id from escapement.run where id = ${lease.runId}`;
+  now: boolean,
+): Promise<Held> {
+  const [held] = now
+    ? await transaction<{ namespaceId: number }[]>`
+        select namespace_id as "namespaceId" from escapement.lease
+        where id = ${lease.runId} and secret = ${lease.secret} for key share`
+    : await transaction<{ namespaceId: number }[]>`
+        update escapement.lease set has_staged = true where id = ${lease.runId} and secret = ${lease.secret}
+        returning namespace_id as "namespaceId"`;
+  if (held) return { ...lease, ...held };
+  const [run] = await transaction`select id from escapement.run where id = ${lease.runId}`;
   throw run ? new LeaseLost() : notFound("such lease");
 }
 
-async function startNow(
-  context: EngineContext,
-  lease: { runId: string; secret: string },
+/** Apart from every key of a caller's own choice, which holds no control characters. */
+const keyOf = (leaseId: string, requestId: string): string => `\u0001${leaseId} ${requestId}`;
+
+/** Notes the request's id; the ids that it led to when it came before, else null. Throws CONFLICT. */
+async function repeated(
+  transaction: Transaction,
+  held: Held,
+  leaseId: string,
   request: ChildrenRequest,
-  runs: NewRun[],
-): Promise<ChildrenAnswer> {
-  const source = `${context.serverId}/children`;
-  const children = { runs: runs.slice(0, request.runs.length), key: null };
-  const join = { runs: runs.slice(request.runs.length), key: null };
-  const insert = async (transaction: Transaction) => {
-    const held = await transaction`
-      select id from escapement.lease where id = ${lease.runId} and secret = ${lease.secret} for key share`;
-    await requireLease(transaction, lease, held);
-    const [first] = children.runs.length > 0 ? await insertRuns(transaction, [children], source) : [];
-    const ids = first?.status === "started" ? first.runs.map((run) => run.id) : [];
-    if (!request.join) return { ids, answers: [first], requests: [children] };
-    const waitsFor = await holdForOthers(transaction, [{ ...request.join, after: ids }], { field: "join" });
-    const [second] = await insertRuns(transaction, [join], source, [waitsFor]);
-    return { ids, answers: [first, second], requests: [children, join] };
-  };
-  const started = await guarded(context.sql, insert);
-  const answers = started.answers.map((answer) => answer ?? { status: "stale" as const });
-  announceStarted(context, started.requests, answers);
-  const gated = runs.some((run) => run.gates !== null);
-  if (gated) {
-    const ids = answers
-      .flatMap((answer) => (answer.status === "started" ? answer.runs : []))
-      .map(({ id }) => id);
-    await context.gates.work({ entering: ids });
+  items: ChildrenRequest["runs"],
+): Promise<string[] | null> {
+  if (request.requestId === undefined) return null;
+  const hash = requestHash(items, [request.runs.length, request.now]);
+  const [row] = await transaction<{ isNew: boolean; hash: Buffer; runIds: string[] }[]>`
+    insert into escapement.idempotency as known (namespace_id, key, hash, run_ids)
+    values (${held.namespaceId}, ${keyOf(leaseId, request.requestId)}, ${hash}, '{}')
+    on conflict (namespace_id, key) do update set touched_at = escapement.clock()
+    returning known.xmax = 0 as "isNew", known.hash, known.run_ids as "runIds"`;
+  if (!row || row.isNew) return null;
+  if (!row.hash.equals(hash)) {
+    throw conflict(
+      `the request id "${request.requestId}" was used for other runs; choose a new one`,
+      "requestId",
+    );
   }
-  const last = answers.at(-1);
-  return request.join && last?.status === "started"
-    ? { runs: started.ids, join: last.runs[0]?.id }
-    : { runs: started.ids };
+  return row.runIds.map(String);
 }
 
-async function stage(
-  context: EngineContext,
-  lease: { runId: string; secret: string },
+/** Null when a job has changed. */
+async function startNow(
+  transaction: Transaction,
+  { serverId }: EngineContext,
   request: ChildrenRequest,
   runs: NewRun[],
-): Promise<ChildrenAnswer> {
-  const { sql } = context;
-  const column = <T>(pick: (run: NewRun, at: number) => T): T[] => runs.map(pick);
+  options: StartOptions,
+): Promise<Made | null> {
+  const source = `${serverId}/children`;
   const count = request.runs.length;
-  const rows = await sql<{ id: string; n: number }[]>`
-    with now as materialized (select escapement.clock() as at),
-    held as (
-      update escapement.lease set has_staged = true where id = ${lease.runId} and secret = ${lease.secret}
-      returning id
-    ),
-    child as materialized (
-      select escapement.next_run_id() as id, i.*,
-        coalesce(to_timestamp(i.run_at / 1000), now.at + i.delay_ms * interval '1 millisecond') as wake_at
-      from unnest(
-        ${column((run) => run.version.namespaceId)}::int[], ${column((run) => run.version.jobId)}::int[],
-        ${column((run) => run.version.id)}::int[], ${column((run) => run.queueId)}::int[],
-        ${column((run) => run.priority)}::smallint[], ${column((run) => run.runAt)}::float8[],
-        ${column((run) => run.delayMs)}::float8[], ${column((run) => (isLarge(run) ? null : run.input))}::text[],
-        ${column((run) => (run.bytes !== null ? 2 : isLarge(run) ? 1 : 0))}::smallint[],
-        ${column((run) => arrayText(run.tags))}::text[], ${column((run) => run.gates)}::text[], ${column((_, at) => (at < count ? null : count))}::int[],
-        ${column((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[]
-      ) with ordinality as i(namespace_id, job_id, version_id, queue_id, priority, run_at, delay_ms, input, payload,
-        tags, gates, joins, large_json, bytes, n), now, held
-    ),
-    made_payload as (
-      insert into escapement.payload (run_id, json, bytes) select id, large_json, bytes from child where payload > 0
-    ),
-    made as (
-      insert into escapement.staged (id, namespace_id, job_id, version_id, queue_id, priority, parent_id, scheduled_at,
-        input, payload, tags, gates, awaited, secret, joins, call, wake_at)
-      select id, namespace_id, job_id, version_id, queue_id, priority, ${lease.runId}, coalesce(wake_at, now.at),
-        input, payload, tags::text[], gates, ${request.join !== undefined} and joins is null, ${lease.secret}, joins,
-        ${randomInt(2 ** 31 - 1)}, wake_at
-      from child, now
-    )
-    select id, n::int from child order by n`;
-  if (runs.length > 0) await requireLease(sql, lease, rows);
-  const ids = rows.map((row) => row.id);
-  return request.join ? { runs: ids.slice(0, count), join: ids[count] } : { runs: ids };
+  const made: Made = { ids: [], requests: [], answers: [], over: [] };
+  const insert = async (items: ChildrenRequest["runs"], newRuns: NewRun[], at: StartOptions) => {
+    if (items.length === 0) return true;
+    const held = await holdForOthers(transaction, items, at);
+    const keyed: KeyedRuns = { runs: newRuns, key: null };
+    const [answer] = await insertRuns(transaction, [keyed], source, [held.waits]);
+    if (answer?.status !== "started") return false;
+    made.ids.push(...answer.runs.map(({ id }) => id));
+    made.over.push(...held.over);
+    made.requests.push(keyed);
+    made.answers.push(answer);
+    return true;
+  };
+  if (!(await insert(request.runs, runs.slice(0, count), options))) return null;
+  if (!request.join) return made;
+  const join = { ...request.join, joins: [...made.ids, ...(request.join.joins ?? [])] };
+  const started = await insert([join], runs.slice(count), { ...options, placeOf: () => "join" });
+  return started ? made : null;
+}
+
+async function staged(
+  transaction: Transaction,
+  held: Held,
+  request: ChildrenRequest,
+  runs: NewRun[],
+  options: StartOptions,
+): Promise<Made> {
+  const items = request.join ? [...request.runs, request.join] : request.runs;
+  const waits = await checkStagedWaits(transaction, held, items, options);
+  const ids = await stage(transaction, held, { runs, waits, joins: request.join !== undefined });
+  return { ids, requests: [], answers: [], over: [] };
 }

@@ -31,6 +31,8 @@ export interface StartItem {
   requires?: Requirement | null;
   /** The run that this one repeats. */
   rerunOf?: string | null;
+  /** Runs to wait for together with all that they start (DTF T7); their results are this run's to read. */
+  joins?: string[] | null;
 }
 
 export interface StartOptions {
@@ -40,6 +42,8 @@ export interface StartOptions {
   parentId?: string | null;
   /** Prefix of `field` in rejections, such as `runs` or `input`. */
   field?: string;
+  /** Where an item stands, when that is not simply its place in `field`. */
+  placeOf?: (at: number) => string;
 }
 
 /** An input that takes the place of another: one of the two. */
@@ -136,6 +140,23 @@ export type RenewResult =
   | { status: "lost" }
   | { status: "unknown" };
 
+/** What a running lease asks to start. */
+export interface ChildrenRequest {
+  runs: StartItem[];
+  /** Waits for all of `runs` and for all that they start. */
+  join?: StartItem | undefined;
+  /** At once, instead of with the lease's completion. */
+  now: boolean;
+  /** The same one again starts nothing and gets the same answer. */
+  requestId?: string | undefined;
+}
+
+/** The ids, in the order of the request. */
+export interface ChildrenAnswer {
+  runs: string[];
+  join?: string;
+}
+
 /** The lease that a call names is over: expired and taken away, settled, cancelled or replaced. Nothing was changed. */
 export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
@@ -158,10 +179,7 @@ export interface Engine {
   /** Gives back the leases of an executor that it did not name; those younger than `graceMs` are kept. */
   giveBackUnnamed(executorId: number, heldLeaseIds: string[], graceMs: number): Promise<number>;
   /** Stages child runs that are created when the lease completes, or starts them at once. Throws LeaseLost. */
-  startChildren(
-    leaseId: string,
-    request: { runs: StartItem[]; join?: StartItem | undefined; now: boolean },
-  ): Promise<{ runs: string[]; join?: string | undefined }>;
+  startChildren(leaseId: string, request: ChildrenRequest): Promise<ChildrenAnswer>;
   /** Cancels: waiting and ready runs end at once, running ones are flagged. Throws NOT_FOUND, ILLEGAL_STATE. */
   cancel(runId: string, reason: string | null): Promise<{ id: string; state: RunState }>;
   /** Cancels what a filter finds, in the order of the ids. Throws BAD_INPUT. */

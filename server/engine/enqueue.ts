@@ -32,6 +32,12 @@ export type Inserted =
   /** A job changed under us: nothing was inserted. */
   | { status: "stale" };
 
+/** A run that another one waits for: until its end, or until the end of all that it starts, too. */
+export interface Wait {
+  onRunId: string;
+  kind: "AFTER" | "JOIN";
+}
+
 const NO_TAKERS: Takers["of"] = new Map();
 
 /**
@@ -42,7 +48,7 @@ export async function insertRuns(
   sql: Sql | Transaction,
   requests: KeyedRuns[],
   source: string,
-  held: string[][][] = [],
+  held: Wait[][][] = [],
   takers: Takers["of"] = NO_TAKERS,
 ): Promise<Inserted[]> {
   const runs = requests.flatMap((request, requestNo) =>
@@ -51,7 +57,7 @@ export async function insertRuns(
   const column = <T>(pick: (entry: (typeof runs)[number]) => T): T[] => runs.map(pick);
   const versions = [...new Set(column(({ run }) => run.version.id))];
   const keys = requests.flatMap(({ key }, requestNo) => (key ? [{ ...key, requestNo }] : []));
-  const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((onRunId) => ({ at: at + 1, onRunId })));
+  const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((wait) => ({ at: at + 1, ...wait })));
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
   const payloads = runs.some(({ run }) => run.bytes !== null || isLarge(run));
@@ -160,9 +166,10 @@ export async function insertRuns(
       waits.length === 0
         ? s``
         : s`made_dependency as (
-      insert into escapement.dependency (on_run_id, run_id)
-      select w.on_run_id, run.id
-      from unnest(${waits.map((w) => w.onRunId)}::bigint[], ${waits.map((w) => w.at)}::int[]) as w(on_run_id, n)
+      insert into escapement.dependency (on_run_id, run_id, kind)
+      select w.on_run_id, run.id, w.kind
+      from unnest(${waits.map((w) => w.onRunId)}::bigint[], ${waits.map((w) => w.at)}::int[],
+        ${waits.map((w) => w.kind)}::text[]) as w(on_run_id, n, kind)
       join run on run.n = w.n
     ),`
     }

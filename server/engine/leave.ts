@@ -16,7 +16,7 @@ import {
   runChange,
   unblocked,
 } from "./context.ts";
-import { releaseDependents } from "./release.ts";
+import { releaseDependents, settleWaits } from "./release.ts";
 
 /** A decided departure, with what the decision relied on. */
 export interface Departure {
@@ -47,6 +47,8 @@ export interface Departed extends MovedRun {
   /** It has gates, whose places its end frees. */
   gated: boolean;
   unblockedTrigger: number | null;
+  /** Runs, besides each other, that its children wait for. */
+  waitedFor: string[] | null;
   /** Children that its success brought forth. */
   children:
     | {
@@ -174,10 +176,10 @@ export async function leave(
     ),
     unstaged as (
       delete from escapement.staged s using gone g where s.parent_id = g.id and s.secret = g.secret
-      returning s.*, g.to_state
+      returning s.*, g.to_state, g.awaited as parent_awaited
     ),
     child as (
-      select u.*, u.joins is not null and u.joins > 0 as depends,
+      select u.*, coalesce(u.joins > 0, false) or u.after_ids is not null or u.join_ids is not null as depends,
         case when u.wake_at > now.at then u.wake_at end as wakes, now.at as now
       from unstaged u, now where u.to_state = 'SUCCEEDED'
     ),
@@ -185,20 +187,24 @@ export async function leave(
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
         scheduled_at, input, payload, tags, awaited, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, awaited, now
+        scheduled_at, input, payload, tags, awaited or parent_awaited, now
       from child where not depends and wakes is null and gates is null
     ),
     child_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
         scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, gates, awaited, wakes, case when wakes is not null then 'TIME' end
+        scheduled_at, input, payload, tags, gates, awaited or parent_awaited, wakes,
+        case when wakes is not null then 'TIME' end
       from child where depends or wakes is not null or gates is not null
     ),
     child_dependency as (
-      insert into escapement.dependency (on_run_id, run_id)
-      select c.id, j.id from child j join child c on c.parent_id = j.parent_id and c.call = j.call and c.joins is null
-      where j.depends
+      insert into escapement.dependency (on_run_id, run_id, kind)
+      select c.id, j.id, 'JOIN'
+      from child j join child c on c.parent_id = j.parent_id and c.call = j.call and c.joins is null
+      where j.joins > 0
+      union all select w.id, j.id, 'AFTER' from child j cross join unnest(j.after_ids) as w(id)
+      union all select w.id, j.id, 'JOIN' from child j cross join unnest(j.join_ids) as w(id)
     ),
     unblocked as (${unblocked(sql, sql`select id, trigger_id from gone where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')`)}),
     tallied as (${counted(
@@ -213,6 +219,8 @@ export async function leave(
           'queueId', c.queue_id, 'gated', c.gates is not null,
           'state', case when c.depends or c.wakes is not null or c.gates is not null then 'WAITING' else 'READY' end))
         from child c where c.parent_id = g.id) as children,
+      (select array_agg(distinct w.id) from child c cross join unnest(c.after_ids || c.join_ids) as w(id)
+        where c.parent_id = g.id) as "waitedFor",
       (select u.id from unblocked u where u.id = g.trigger_id) as "unblockedTrigger"
     from gone g`;
   await announce(context, departed);
@@ -263,6 +271,8 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
     context,
     awaited.map((run) => run.id),
   );
+  const waitedFor = departed.flatMap((run) => (run.waitedFor ?? []).map(String));
+  if (waitedFor.length > 0) await settleWaits(context, waitedFor);
 }
 
 /** Frees the places of runs that had some, and lets children with gates stand in line. */

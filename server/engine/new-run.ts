@@ -1,9 +1,10 @@
 /** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
+import { createHash } from "node:crypto";
 import { LIMITS } from "../config.ts";
 import { checkAffinity, gatesOf } from "../core/gate.ts";
 import { refuseNul } from "../core/json.ts";
 import { checkName, checkTags } from "../core/name.ts";
-import { checkLabels, narrowed, type Requirement } from "../core/placement.ts";
+import { checkLabels, narrowed, type Requirement, requirementText } from "../core/placement.ts";
 import { badInput, limitExceeded } from "../core/rejection.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import type { EngineContext } from "./context.ts";
@@ -33,7 +34,31 @@ export function isLarge(run: NewRun): boolean {
 
 /** Where an item's member stands in the request, for rejections. */
 export function fieldOf(options: StartOptions, at: number, name: string): string {
+  if (options.placeOf) return `${options.placeOf(at)}.${name}`;
   return options.field === undefined ? name : `${options.field}[${at}].${name}`;
+}
+
+/** SHA-256 of what is asked: the same key with another request is a conflict. */
+export function requestHash(items: StartItem[], ...more: unknown[][]): Buffer {
+  const asked: unknown[][] = items.map((item) => [
+    item.namespace,
+    item.job,
+    item.input ?? null,
+    item.inputBytes?.toString("base64") ?? null,
+    item.priority ?? null,
+    item.runAt ?? null,
+    item.delayMs ?? null,
+    item.tags ?? null,
+    item.after ?? null,
+    // Keys of before these existed keep their meaning.
+    ...(item.requires == null ? [] : [requirementText(item.requires)]),
+    ...(item.rerunOf == null ? [] : [{ rerunOf: item.rerunOf }]),
+    ...(item.affinity == null ? [] : [item.affinity.group, item.affinity.key]),
+    ...(item.joins == null ? [] : [{ joins: item.joins }]),
+  ]);
+  return createHash("sha256")
+    .update(JSON.stringify(asked.concat(more)))
+    .digest();
 }
 
 /** Throws NOT_FOUND, BAD_INPUT and LIMIT_EXCEEDED, naming the field. */
@@ -70,6 +95,9 @@ export async function resolveItems(
     }
     if (item.after != null && item.after.length > LIMITS.afterPerRun) {
       throw limitExceeded(`a run can wait for at most ${LIMITS.afterPerRun} others`, field("after"));
+    }
+    if (item.joins != null && item.joins.length > LIMITS.joinsPerRun) {
+      throw limitExceeded(`a run can join at most ${LIMITS.joinsPerRun} others`, field("joins"));
     }
     const priority = item.priority ?? version.priority;
     const affinity =

@@ -20,7 +20,7 @@ export function firstRunIdAt(ms: number): bigint {
 const dayName = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
 const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 
-const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "output"] as const;
+const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "output", "joined"] as const;
 
 /** Makes the partitions of today and the next days. Any server may, at its start; the leader does every minute. */
 export async function ensurePartitions({ sql }: EngineContext): Promise<void> {
@@ -146,5 +146,6 @@ async function dropDay(sql: Sql, day: string): Promise<void> {
 /** Keeps the hot tables small whatever autovacuum's nap time is (PERFORMANCE 3.2: 77 k against 36 k runs/s). */
 export async function vacuum({ sql }: EngineContext): Promise<void> {
   await sql`vacuum (index_cleanup on, truncate off, parallel 0, skip_locked)
-    escapement.ready, escapement.lease, escapement.waiting, escapement.place, escapement.trigger, escapement.tally`;
+    escapement.ready, escapement.lease, escapement.waiting, escapement.dependency, escapement.staged, escapement.place,
+      escapement.trigger, escapement.tally`;
 }

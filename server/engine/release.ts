@@ -49,16 +49,72 @@ export async function releaseDue(
   return { released: moved.length, nextInMs: next?.ms ?? null };
 }
 
-/** Lifts the dependency holds on runs that have ended, after their end has committed. */
+/**
+ * Lifts the dependency holds on runs that have ended, after their end has committed. A join's hold is handed on to
+ * the children of the ended run in the statement that lifts it, so a join waits for all that its runs start, however
+ * deep, and its place in line is never empty. A child that had ended before is next.
+ */
 export async function releaseDependents(context: EngineContext, endedIds: string[]): Promise<void> {
-  if (endedIds.length === 0) return;
-  const waiters = await context.sql<{ id: string }[]>`
-    delete from escapement.dependency where on_run_id = any(${endedIds}::bigint[]) returning run_id as id`;
-  const ids = [...new Set(waiters.map((waiter) => waiter.id))];
+  const waiters = new Set<string>();
+  for (let ended = endedIds; ended.length > 0; ) {
+    const rows = await context.sql<{ waiter: string | null; handedTo: string | null }[]>`
+      with gone as (
+        delete from escapement.dependency where on_run_id = any(${ended}::bigint[]) returning on_run_id, run_id, kind
+      ),
+      result as (
+        insert into escapement.joined (join_id, run_id) select run_id, on_run_id from gone where kind = 'JOIN'
+        on conflict do nothing
+      ),
+      handed as (
+        insert into escapement.dependency as known (on_run_id, run_id, kind)
+        select child.id, gone.run_id, 'JOIN'
+        from gone cross join lateral (
+          -- Later ids than its own: that spares the partitions of days before.
+          select r.id from escapement.run r where r.parent_id = gone.on_run_id and r.id > gone.on_run_id
+        ) child
+        where gone.kind <> 'AFTER' and child.id <> gone.run_id
+        on conflict (on_run_id, run_id) do update set kind = excluded.kind
+        returning on_run_id
+      )
+      select distinct run_id as waiter, null::bigint as "handedTo" from gone
+      union all select null, on_run_id from handed`;
+    for (const { waiter } of rows) if (waiter !== null) waiters.add(waiter);
+    ended = await attend(
+      context,
+      rows.flatMap(({ handedTo }) => handedTo ?? []),
+    );
+  }
+  if (waiters.size === 0) return;
+  const ids = [...waiters];
   await releaseUnheld(context, ids);
   const gated = await context.sql<{ id: string }[]>`
     select id from escapement.waiting where id = any(${ids}::bigint[]) and gates is not null`;
   await context.gates.work({ entering: gated.map((run) => run.id) });
+}
+
+/** For holds that are in place: lifts at once those on runs that have ended, and makes sure of the others' ends. */
+export async function settleWaits(context: EngineContext, onRunIds: string[]): Promise<void> {
+  await releaseDependents(context, await attend(context, onRunIds));
+}
+
+/** Marks runs, so that whoever ends them looks for waiters; returns those that have ended already. */
+async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[]> {
+  const ended: string[] = [];
+  for (let open = runIds; open.length > 0; ) {
+    const rows = await sql<{ id: string; over: boolean }[]>`
+      select r.id, r.over from unnest(${open}::bigint[]) as w(id) cross join lateral (
+        select id, ended_at is not null as over from escapement.run
+        where run.id = w.id and (ended_at is not null or not awaited)
+      ) r`;
+    ended.push(...rows.filter(({ over }) => over).map(({ id }) => id));
+    // Once marked, it is looked at again: it may have moved on, or ended, before the mark.
+    open = rows.filter(({ over }) => !over).map(({ id }) => id);
+    for (const table of ["waiting", "ready", "lease"]) {
+      if (open.length === 0) break;
+      await sql`update escapement.${sql(table)} set awaited = true where id = any(${open}::bigint[])`;
+    }
+  }
+  return ended;
 }
 
 /**
@@ -133,6 +189,10 @@ export async function repairHolds(context: EngineContext): Promise<void> {
     context,
     unheld.map((row) => row.id),
   );
+  // Staged while the lease was being taken away: those runs will never be.
+  await sql`
+    delete from escapement.staged s
+    where not exists (select from escapement.lease l where l.id = s.parent_id and l.secret = s.secret)`;
   await repairTriggers(context);
 }
 

@@ -1,18 +1,17 @@
 /** Starts runs, all or none: coalesces simple requests, takes those with keys or runs to wait for apart. */
-import { createHash } from "node:crypto";
 import { LIMITS } from "../config.ts";
-import { requirementText } from "../core/placement.ts";
 import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../core/rejection.ts";
 import type { RunState } from "../core/run.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
-import { isRunId } from "../store/page.ts";
 import type { EngineContext } from "./context.ts";
 import type { Reserve, StartedRun, StartItem, StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "./enqueue.ts";
 import { reserveTakers } from "./hand-off.ts";
 import { createLane } from "./lane.ts";
-import { fieldOf, type NewRun, resolveItems } from "./new-run.ts";
+import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
+import { settleWaits } from "./release.ts";
 import { noteReruns } from "./rerun.ts";
+import { holdForOthers } from "./waits.ts";
 
 /** A list of this size with changed jobs is read again this often before the caller is asked to come back. */
 const STALE_TRIES = 5;
@@ -59,7 +58,7 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
     for (let tries = 1; ; tries++) {
       const runs = await resolveItems(context, items, options);
       const keyed = items.some((item) => item.idempotencyKey != null);
-      const after = items.some((item) => item.after != null && item.after.length > 0);
+      const after = items.some((item) => (item.after?.length ?? 0) + (item.joins?.length ?? 0) > 0);
       const repeats = items.some((item) => item.rerunOf != null);
       const lone = items.length === 1 && !after && !repeats;
       let answers: Inserted[];
@@ -103,24 +102,28 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       seen.add(name);
     }
     const { serverId } = context;
+    /** Joined runs that had ended. */
+    let over: string[] = [];
     const insert = async (transaction: Transaction) => {
       const held = await holdForOthers(transaction, items, options);
       const answers = await insertRuns(
         transaction,
         requests,
         `${serverId}/apart`,
-        options.idempotencyKey ? [held] : held.map((waitsFor) => [waitsFor]),
+        options.idempotencyKey ? [held.waits] : held.waits.map((waits) => [waits]),
       );
       const stale = answers.find((answer) => answer.status === "stale");
       if (!stale)
         for (const [at, answer] of answers.entries()) refuseOtherRequest(answer, requests[at], options, at);
       await noteReruns(transaction, items, answers);
+      over = held.over;
       return answers;
     };
     const pending = await (runs.some((run) => run.gates !== null)
       ? insertGated(context, requests, `${serverId}/apart`, insert)
       : guarded(sql, insert));
     announceStarted(context, requests, pending);
+    if (over.length > 0) await settleWaits(context, over);
     return pending;
   }
 }
@@ -128,72 +131,8 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
 function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns["key"] {
   const [first] = runs;
   if (!first) return null;
-  const asked = items.map((item) => [
-    item.namespace,
-    item.job,
-    item.input ?? null,
-    item.inputBytes?.toString("base64") ?? null,
-    item.priority ?? null,
-    item.runAt ?? null,
-    item.delayMs ?? null,
-    item.tags ?? null,
-    item.after ?? null,
-    // Keys of before these existed keep their meaning.
-    ...(item.requires == null ? [] : [requirementText(item.requires)]),
-    ...(item.rerunOf == null ? [] : [{ rerunOf: item.rerunOf }]),
-    ...(item.affinity == null ? [] : [item.affinity.group, item.affinity.key]),
-  ]);
-  const hash = createHash("sha256").update(JSON.stringify(asked)).digest();
+  const hash = requestHash(items);
   return { namespaceId: first.version.namespaceId, key, hash };
-}
-
-/**
- * Marks the runs that new ones wait for, so that whoever ends them looks for waiters: the mark is on the row that
- * the end deletes, so one of the two sees the other. Returns, per item, the runs that have not ended yet.
- * @throws BAD_INPUT for a run that does not exist in the namespace.
- */
-export async function holdForOthers(
-  transaction: Transaction,
-  items: StartItem[],
-  options: StartOptions,
-): Promise<string[][]> {
-  const wanted = new Set<string>();
-  for (const [at, item] of items.entries()) {
-    for (const id of item.after ?? []) {
-      if (!isRunId(id)) throw badInput(fieldOf(options, at, "after"), `there is no run "${id}"`);
-      wanted.add(id);
-    }
-  }
-  if (wanted.size === 0) return items.map(() => []);
-  const live = new Map<string, string>();
-  const ended = new Map<string, string>();
-  // A run may move from one table to the next between our looks; each look is a fresh snapshot.
-  for (let look = 0; look < 10 && live.size + ended.size < wanted.size; look++) {
-    const ids = [...wanted].filter((id) => !live.has(id) && !ended.has(id)).sort();
-    for (const table of ["waiting", "ready", "lease"]) {
-      const rows = await transaction<{ id: string; namespace: string }[]>`
-        update escapement.${transaction(table)} r set awaited = true
-        from escapement.namespace n where r.id = any(${ids}::bigint[]) and n.id = r.namespace_id
-        returning r.id, n.name as namespace`;
-      for (const row of rows) live.set(row.id, row.namespace);
-    }
-    const rows = await transaction<{ id: string; namespace: string }[]>`
-      select r.id, n.name as namespace from escapement.ended r join escapement.namespace n on n.id = r.namespace_id
-      where r.id = any(${ids}::bigint[])`;
-    for (const row of rows) ended.set(row.id, row.namespace);
-  }
-  return items.map((item, at) => {
-    const own = [...new Set(item.after ?? [])];
-    for (const id of own) {
-      if ((live.get(id) ?? ended.get(id)) !== item.namespace) {
-        throw badInput(
-          fieldOf(options, at, "after"),
-          `there is no run "${id}" in namespace "${item.namespace}"`,
-        );
-      }
-    }
-    return own.filter((id) => live.has(id));
-  });
 }
 
 function refuseOtherRequest(

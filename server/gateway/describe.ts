@@ -42,6 +42,16 @@ export const WaitQuery = Type.Object(
   },
   closed,
 );
+export const ResultsQuery = Type.Object(
+  {
+    namespace,
+    after: Type.Optional(Type.String({ maxLength: 40, description: "The `next` of the page before." })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000, description: "Results at most. Default: 1,000." }),
+    ),
+  },
+  closed,
+);
 export const AttemptQuery = Type.Object({ namespace, attempt }, closed);
 export const LogQuery = Type.Object(
   {
@@ -105,7 +115,13 @@ export const OPERATIONS = {
     tag: "Leases",
     summary: "Start child runs",
     description:
-      "Starts runs on behalf of this one, and with `join` a run that waits for all of them. They are created when this lease completes, in the same transaction, or at once with `now: true`.",
+      "Starts runs on behalf of this one, and with `join` a run that waits for all of them. They are created when this lease completes, in the same transaction, or at once with `now: true`. The same `requestId` (or header `Idempotency-Key`) again returns the same runs.",
+  },
+  joinedResults: {
+    tag: "Leases",
+    summary: "Read joined results",
+    description:
+      "What the runs that this one joined have led to, by id, page by page: `next` is the `after` of the next page, and absent on the last.",
   },
   settle: {
     tag: "Leases",

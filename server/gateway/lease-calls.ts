@@ -7,18 +7,22 @@ import {
   HeartbeatAnswer,
   HeartbeatRequest,
   ReleaseRequest,
+  ResultsAnswer,
   SettleAnswer,
 } from "../../worker/protocol.ts";
 import { LIMITS } from "../config.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import { parseLeaseId } from "../engine/context.ts";
-import { LeaseLost, type SettleItem } from "../engine/engine.ts";
-import { readLease } from "../store/work.ts";
-import { type Caller, callerOf, reaches } from "./access.ts";
+import { LeaseLost, type SettleItem, type StartItem } from "../engine/engine.ts";
+import { type JoinedPage, readJoined } from "../store/joined.ts";
+import { isRunId } from "../store/page.ts";
+import { readLease, readScopes } from "../store/work.ts";
+import { type Caller, callerOf, reaches, reachesAll } from "./access.ts";
 import { bytesOf, jsonText } from "./body.ts";
-import { describe, LeasePath } from "./describe.ts";
+import { describe, LeasePath, ResultsQuery } from "./describe.ts";
 import type { GatewayParts, Routes } from "./parts.ts";
-import { startItem } from "./start-run.ts";
+import { sendJsonText } from "./replies.ts";
+import { checkKey, keyOf, startItem } from "./start-run.ts";
 
 /** The answer about one lease, or the error that a single call gets for it. */
 function settled<Result extends { status: "ok" | "lost" | "unknown" }>(
@@ -125,16 +129,78 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
     },
     async (request): Promise<ChildRunsAnswer> => {
       const { runs, join, now = false } = request.body;
+      const requestId = requestIdOf(request.body.requestId, keyOf(request.headers["idempotency-key"]));
       const facts = await requireHeld(parts, callerOf(request), request.params.id);
       const namespace = await parts.catalog.namespaceName(facts.namespaceId);
-      const answer = await engine.startChildren(request.params.id, {
-        runs: runs.map((run, at) => startItem(run, namespace, `runs[${at}]`)),
-        join: join && startItem(join, namespace, "join"),
-        now,
-      });
-      return { runs: answer.runs, ...(answer.join === undefined ? {} : { join: answer.join }) };
+      const items = runs.map((run, at) => startItem(run, namespace, `runs[${at}]`));
+      const joinItem = join && startItem(join, namespace, "join");
+      await refuseForeign(parts, callerOf(request), [...items, ...(joinItem ? [joinItem] : [])], (at) =>
+        at < items.length ? `runs[${at}].joins` : "join.joins",
+      );
+      return engine.startChildren(request.params.id, { runs: items, join: joinItem, now, requestId });
     },
   );
+
+  app.get(
+    "/leases/:id/results",
+    {
+      config: { right: "work" },
+      schema: describe("joinedResults", {
+        params: LeasePath,
+        querystring: ResultsQuery,
+        answers: { 200: ResultsAnswer },
+      }),
+    },
+    async (request, reply) => {
+      const { after, limit = LIMITS.resultsPerPage } = request.query;
+      if (after !== undefined && !isRunId(after)) throw badInput("after", "must be the `next` of an answer");
+      const { runId } = await requireHeld(parts, callerOf(request), request.params.id);
+      return sendJsonText(
+        reply,
+        resultsText(await readJoined(parts.database.sql, runId, after ?? null, limit)),
+      );
+    },
+  );
+}
+
+/** A join reads results, so it may name only runs that its caller may look at; others are answered like unknown ones. */
+async function refuseForeign(
+  { database }: GatewayParts,
+  caller: Caller,
+  items: StartItem[],
+  fieldOf: (at: number) => string,
+): Promise<void> {
+  const ids = items.flatMap(({ joins }) => joins ?? []).filter(isRunId);
+  if (ids.length === 0 || reachesAll(caller)) return;
+  const scopes = await readScopes(database.sql, [...new Set(ids)]);
+  for (const [at, { joins }] of items.entries()) {
+    const foreign = joins?.find((id) => {
+      const scope = scopes.get(id);
+      return scope !== undefined && !reaches(caller, scope);
+    });
+    if (foreign !== undefined) throw badInput(fieldOf(at), `there is no run "${foreign}" in this namespace`);
+  }
+}
+
+/** Body and header mean the same; the header is what proxies and clients know. */
+function requestIdOf(member: string | undefined, header: string | null): string | undefined {
+  if (member !== undefined && header !== null && member !== header) {
+    throw badInput("requestId", "differs from the header Idempotency-Key; leave one of the two out");
+  }
+  return member === undefined ? (header ?? undefined) : checkKey(member, "requestId");
+}
+
+/** Outputs and errors are JSON text already. */
+function resultsText({ results, next }: JoinedPage): string {
+  const texts = results.map(({ id, job, parentId, state, output, outputBytes, error }) => {
+    const open = JSON.stringify({ run: id, job, ...(parentId === null ? {} : { parent: parentId }), state });
+    const members = [open.slice(0, -1)];
+    if (output !== null) members.push(`"output":${output}`);
+    if (outputBytes !== null) members.push(`"outputBase64":"${outputBytes.toString("base64")}"`);
+    if (error !== null) members.push(`"error":${error}`);
+    return `${members.join(",")}}`;
+  });
+  return `{"results":[${texts.join(",")}]${next === null ? "" : `,"next":"${next}"`}}`;
 }
 
 export const milliseconds = (seconds: number | undefined): number | undefined =>

@@ -8,9 +8,7 @@ import { type Caller, callerOf, reaches } from "./access.ts";
 import { describe, RunPath, WaitQuery } from "./describe.ts";
 import type { GatewayParts, Routes } from "./parts.ts";
 import { listenerOf, sendJsonText } from "./replies.ts";
-import { checkKey, startItem } from "./start-run.ts";
-
-const MAX_KEY = 200;
+import { keyOf, startItem } from "./start-run.ts";
 
 export function runRoutes(app: Routes, parts: GatewayParts): void {
   const { engine, catalog, endings } = parts;
@@ -61,14 +59,6 @@ export function runRoutes(app: Routes, parts: GatewayParts): void {
       return sendJsonText(reply, runText(run));
     },
   );
-}
-
-function keyOf(header: string | string[] | undefined): string | null {
-  if (header === undefined) return null;
-  const field = "Idempotency-Key";
-  const key = String(header);
-  if (key === "" || key.length > MAX_KEY) throw badInput(field, `must have 1 to ${MAX_KEY} characters`);
-  return checkKey(key, field);
 }
 
 /** @throws NOT_FOUND, also for a run that the caller does not reach */

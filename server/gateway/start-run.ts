@@ -34,6 +34,7 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
       ...(run.requires === undefined ? {} : { labels: checkLabels(run.requires, `${field}.requires`) }),
     };
   }
+  if (run.joins !== undefined) item.joins = run.joins;
   return item;
 }
 
@@ -45,6 +46,17 @@ function instantOf(text: string, field: string): number {
 }
 
 const UNPRINTABLE = /\p{Cc}/u;
+
+const MAX_KEY = 200;
+
+/** The header `Idempotency-Key`, where there is one. */
+export function keyOf(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  const field = "Idempotency-Key";
+  const key = String(header);
+  if (key === "" || key.length > MAX_KEY) throw badInput(field, `must have 1 to ${MAX_KEY} characters`);
+  return checkKey(key, field);
+}
 
 /** A key of the caller's choice: any text that can be stored and shown. */
 export function checkKey(key: string, field: string): string {

@@ -39,6 +39,10 @@ const StartRunInput = builder.inputType("StartRunInput", {
       type: "JSON",
       description: 'Labels its executor must have, such as {gpu: "a100"}, beside those the job requires.',
     }),
+    joins: t.idList({
+      description:
+        "Runs to wait for together with all that they start, whatever they end as; they become this run's results.",
+    }),
   }),
 });
 
@@ -73,6 +77,7 @@ function readStart(input: StartInput, place: string): StartItem {
       input.idempotencyKey == null ? null : checkText(input.idempotencyKey, `${place}idempotencyKey`),
     after: input.after ?? null,
     requires: readRequirement(input, place),
+    joins: input.joins ?? null,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Requirement } from "../core/placement.ts";
 import { notFound } from "../core/rejection.ts";
 import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
+import { listJoined } from "../store/joined.ts";
 import { isRunId } from "../store/page.ts";
 import { listRuns } from "../store/run-list.ts";
 import { createdAt, type Run } from "../store/runs.ts";
@@ -178,6 +179,13 @@ builder.node(RunType, {
       args: pageArguments,
       resolve: async ({ id, namespaceId }, page, { database }) =>
         connectionOf(await listRuns(database.sql, namespaceId, { parent: id }, page)),
+    }),
+    results: t.field({
+      type: RunConnection,
+      description: "The runs that it joined and that have ended, oldest first: what it was given as results.",
+      complexity: pageCost,
+      args: pageArguments,
+      resolve: async ({ id }, page, { database }) => connectionOf(await listJoined(database.sql, id, page)),
     }),
     log: t.field({
       type: LogChunkType,

@@ -269,6 +269,7 @@ export const lease = escapement.table(
   },
   (t) => [
     index("lease_executor").on(t.executorId, t.requestId),
+    index("lease_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("lease_fence_positive", sql`fence >= 1`),
     check("lease_progress", sql`progress between 0 and 1`),
     check("lease_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
@@ -425,16 +426,25 @@ export const staged = escapement.table(
     joins: integer(),
     call: integer().notNull(),
     wakeAt: instant(),
+    /** Runs it waits for besides: until each has ended, or until all that each starts has ended, too. */
+    afterIds: bigint({ mode: "bigint" }).array(),
+    joinIds: bigint({ mode: "bigint" }).array(),
   },
   (t) => [index("staged_parent").on(t.parentId)],
 );
 
 export const dependency = escapement.table(
   "dependency",
-  { onRunId: runId().notNull(), runId: runId().notNull() },
+  {
+    onRunId: runId().notNull(),
+    runId: runId().notNull(),
+    /** AFTER: that run's end. JOIN: that of all that it starts, too, and its result. LINE: only what it starts. */
+    kind: text().notNull().default("AFTER"),
+  },
   (t) => [
     primaryKey({ name: "dependency_once", columns: [t.onRunId, t.runId] }),
     index("dependency_waiter").on(t.runId),
+    check("dependency_kind", sql`kind in ('AFTER', 'JOIN', 'LINE')`),
   ],
 );
 
@@ -487,6 +497,13 @@ export const place = escapement.table(
 
 /** What is locked before places of a key are counted: a fixed set of rows, a key's by hash. */
 export const stripe = escapement.table("stripe", { id: integer().primaryKey() });
+
+/** The runs whose results a join is given. Partitioned by the join's id. */
+export const joined = escapement.table(
+  "joined",
+  { joinId: runId().notNull(), runId: runId().notNull() },
+  (t) => [primaryKey({ name: "joined_once", columns: [t.joinId, t.runId] })],
+);
 
 export const idempotency = escapement.table(
   "idempotency",

@@ -37,6 +37,7 @@ afterAll(() => server.close());
 
 const CALLS = [
   "DELETE /v1/executors/{name}",
+  "GET /v1/leases/{id}/results",
   "GET /v1/openapi.json",
   "GET /v1/runs/{id}",
   "GET /v1/runs/{id}/files",

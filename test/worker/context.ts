@@ -50,6 +50,10 @@ export function contextFor(lease: Partial<Lease> = {}): TriedContext {
       files.set(name, await bytesOf(data));
     },
     startRuns: () => Promise.reject(new Error("These handlers start no runs.")),
+    map: () => Promise.reject(new Error("These handlers start no runs.")),
+    results: () => {
+      throw new Error("These handlers join no runs.");
+    },
   };
 }
 

@@ -26,6 +26,7 @@ const outcomes: Record<string, (answer: string) => unknown> = {
       runs: [expect.any(String), expect.any(String)],
       join: expect.any(String),
     }),
+  Results: (answer) => expect(JSON.parse(answer)).toEqual({ results: [] }),
   Settle: async (answer) => {
     expect(JSON.parse(answer)).toMatchObject({ results: [{ status: "ok", state: "SUCCEEDED" }], leases: [] });
     expect(await endOf(server, run)).toMatchObject({ output: 42 });

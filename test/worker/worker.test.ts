@@ -148,6 +148,32 @@ describe("a worker", () => {
     expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED" });
   });
 
+  test("maps over thousands and reads what each led to in the run that joins them", async () => {
+    const [root, part, end] = [
+      await createJob(server, unique("root")),
+      await createJob(server, unique("part")),
+      await createJob(server, unique("end")),
+    ];
+    const numbers = Array.from({ length: 1_500 }, (_, n) => n);
+    const ended = signal<unknown>();
+    await startWorker(server, {
+      [root]: (_, ctx) => ctx.map(part, numbers, { join: { job: end } }),
+      [part]: (input: number) => {
+        if (input === 7) throw new DoNotRetry("seven");
+        return input * 2;
+      },
+      [end]: async (_, ctx) => {
+        const seen: unknown[] = [];
+        for await (const { state, output, error } of ctx.results())
+          seen.push(output ?? `${state} ${error?.message}`);
+        ended.resolve(seen);
+      },
+    });
+    const id = await startRun(server, root);
+    expect(await endOf(server, id)).toMatchObject({ state: "SUCCEEDED" });
+    expect(await ended.promise).toEqual(numbers.map((n) => (n === 7 ? "FAILED seven" : n * 2)));
+  });
+
   test("starts child runs when the run succeeds, and at once when told to", async () => {
     const [parent, child] = [
       await createJob(server, unique("parent")),

@@ -1,0 +1,69 @@
+/** Joins as people see them: started by hand, their holds, their results. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { client } from "../protocol/raw.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+let api: ReturnType<typeof client>;
+
+beforeAll(async () => {
+  server = await startServer();
+  api = client(server);
+  await server.graphql(`mutation {
+    a: createJob(input: { name: "part", type: "part", retry: { off: true } }) { name }
+    b: createJob(input: { name: "end", type: "end" }) { name }
+  }`);
+});
+afterAll(() => server.close());
+
+const START = "mutation ($input: StartRunInput!) { startRun(input: $input) { id state } }";
+
+test("a run that joins others shows what it waits for, and then their results", async () => {
+  const parts = [await api.lease("part"), await api.lease("part")];
+  const joins = parts.map(({ run }) => run);
+  const { startRun } = await server.graphql<{ startRun: { id: string; state: string } }>(START, {
+    input: { job: "end", joins },
+  });
+  expect(startRun.state).toBe("WAITING");
+  const SHOW = `query ($id: ID!, $after: String) { run(id: $id) {
+    state holds { kind runs { id } }
+    results(first: 1, after: $after) { edges { cursor node { id state output } } pageInfo { hasNextPage } }
+  } }`;
+  const show = (after?: string) => server.graphql(SHOW, { id: startRun.id, after });
+  expect(await show()).toMatchObject({
+    run: { holds: [{ kind: "DEPENDENCY", runs: joins.map((id) => ({ id })) }], results: { edges: [] } },
+  });
+  for (const [at, lease] of parts.entries()) {
+    await api.call("POST", `/v1/leases/${lease.id}/complete`, { output: at });
+  }
+  await expect.poll(() => api.state(startRun.id)).toBe("READY");
+  const first = (await show()) as { run: { results: { edges: { cursor: string }[] } } };
+  expect(first).toMatchObject({
+    run: {
+      holds: [],
+      results: {
+        edges: [{ node: { id: joins[0], state: "SUCCEEDED", output: 0 } }],
+        pageInfo: { hasNextPage: true },
+      },
+    },
+  });
+  expect(await show(first.run.results.edges[0]?.cursor)).toMatchObject({
+    run: { results: { edges: [{ node: { id: joins[1], output: 1 } }], pageInfo: { hasNextPage: false } } },
+  });
+});
+
+test("a join on an unknown run is refused by its field, and nothing is started", async () => {
+  const count = async () => {
+    const { runs } = await server.graphql<{ runs: { edges: unknown[] } }>(
+      "{ runs(first: 200) { edges { cursor } } }",
+    );
+    return runs.edges.length;
+  };
+  const before = await count();
+  await expect(
+    server.graphql("mutation ($input: [StartRunInput!]!) { startRuns(input: $input) { id } }", {
+      input: [{ job: "end" }, { job: "end", joins: ["17"] }],
+    }),
+  ).rejects.toMatchObject({ errors: [{ extensions: { code: "BAD_INPUT", field: "input[1].joins" } }] });
+  expect(await count()).toBe(before);
+});
