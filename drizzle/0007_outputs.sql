@@ -6,13 +6,11 @@ CREATE TABLE "escapement"."output_bytes" (
 --> statement-breakpoint
 CREATE TABLE escapement.output_bytes_default PARTITION OF escapement.output_bytes DEFAULT;
 --> statement-breakpoint
--- Which runs left logs or files in the output store; what retention takes away is taken from here, too.
+-- Which runs left logs or files in the output store: a row goes when its outputs have gone, so it is in no partition.
 CREATE TABLE "escapement"."output" (
 	"run_id" bigint PRIMARY KEY,
 	"job_id" integer NOT NULL
-) PARTITION BY RANGE (run_id);
---> statement-breakpoint
-CREATE TABLE escapement.output_default PARTITION OF escapement.output DEFAULT;
+);
 --> statement-breakpoint
 CREATE INDEX "output_job" ON "escapement"."output" USING btree ("job_id", "run_id");
 --> statement-breakpoint

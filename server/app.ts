@@ -18,6 +18,7 @@ import { type Catalog, createCatalog } from "./store/catalog.ts";
 import { type Channel, openChannel } from "./store/channel.ts";
 import { connect, type Database } from "./store/connection.ts";
 import { diskStore } from "./store/output-disk.ts";
+import { createOutputIndex } from "./store/output-index.ts";
 import { createOutputs } from "./store/outputs.ts";
 import { createTokens, type Tokens } from "./store/tokens.ts";
 
@@ -62,7 +63,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   );
   const engine = createEngine(context);
   const tokens = createTokens(database, config);
-  const outputs = createOutputs(diskStore(config.dataDir), channel);
+  const outputs = createOutputs(diskStore(config.dataDir), createOutputIndex(database.sql), channel);
 
   const leader = createLeader(
     context,
@@ -79,7 +80,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   const janitor = createJanitor(
     context,
     leader,
-    { removeOutputsBefore: (runId) => outputs.removeBefore(runId) },
+    { removeOutputs: (runsBefore) => outputs.removeExpired(runsBefore) },
     onError("janitor"),
   );
   channel.on("due", () => ticker.wake());

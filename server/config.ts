@@ -22,6 +22,10 @@ export const LIMITS = {
   /** One output file: of any size that one upload can last. */
   fileBytes: 64 * 1024 * 1024 * 1024,
   filesPerRun: 1_000,
+  /** Runs whose outputs are deleted at once, every two seconds: each is a folder to read and remove. */
+  retentionBatch: 500,
+  /** Runs that a job's retention can count: each is looked at once a minute. */
+  retentionCount: 10_000,
   /** Runs in one request: one statement of this size takes some 50 ms. */
   runsPerRequest: 10_000,
   /**

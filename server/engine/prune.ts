@@ -20,7 +20,7 @@ export function firstRunIdAt(ms: number): bigint {
 const dayName = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
 const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 
-const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "output", "joined"] as const;
+const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "joined"] as const;
 
 /** Makes the partitions of today and the next days. Any server may, at its start; the leader does every minute. */
 export async function ensurePartitions({ sql }: EngineContext): Promise<void> {
@@ -60,7 +60,7 @@ export async function ensurePartitions({ sql }: EngineContext): Promise<void> {
   }
 }
 
-/** Drops what is older than RETENTION. Returns the ids of runs whose output folders may go: those before this id. */
+/** Drops what is older than RETENTION. Runs before the id it returns have gone, but for those that are still needed. */
 export async function prune(context: EngineContext): Promise<{ runsBefore: string }> {
   const { sql } = context;
   const [clock] = await sql<
@@ -89,7 +89,7 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
     delete from escapement.ended_default e where ended_at < ${before}
       and not exists (select from escapement.dead_letter d where d.run_id = e.id)`;
   const firstKept = String(firstRunIdAt(oldestRun));
-  for (const part of ["attempt_default", "payload_default"]) {
+  for (const part of ["attempt_default", "payload_default", "output_bytes_default"]) {
     await sql`
       delete from escapement.${sql(part)} p where run_id < ${firstKept}
         and not exists (select from escapement.run r where r.id = p.run_id)`;

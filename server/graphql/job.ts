@@ -7,6 +7,7 @@ import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceOf, namespaceShown, visible } from "./context.ts";
 import { textOf } from "./json.ts";
+import { Retention, RetentionInput } from "./retention.ts";
 import { Retry, RetryInput } from "./retry.ts";
 
 const Overlap = builder.enumType("OverlapPolicy", {
@@ -60,6 +61,11 @@ builder.node(JobType, {
     maxParallel: t.exposeInt("maxParallel", {
       nullable: true,
       description: "Runs of it ready or running at once, in the whole cluster.",
+    }),
+    retention: t.expose("retention", {
+      type: Retention,
+      nullable: true,
+      description: "Of its runs' logs and files; null: the namespace's.",
     }),
     version: t.exposeInt("version", {
       description: "Grows with every change; a run keeps the one it started with.",
@@ -116,12 +122,12 @@ const JobInput = builder.inputType("JobInput", {
     maxParallel: t.int({
       description: "Runs of it ready or running at once, in the whole cluster. Unset: no limit.",
     }),
+    retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
   }),
 });
 
 const JobPatch = builder.inputType("JobPatch", {
-  description:
-    "What is absent stays as it is; null clears the description, the input, the labels and the limit.",
+  description: "What is absent stays as it is; null clears what a job can be without.",
   fields: (t) => ({
     description: t.string(),
     tags: t.stringList(),
@@ -136,6 +142,7 @@ const JobPatch = builder.inputType("JobPatch", {
     deadLetter: t.boolean(),
     overlap: t.field({ type: Overlap }),
     maxParallel: t.int(),
+    retention: t.field({ type: RetentionInput }),
   }),
 });
 

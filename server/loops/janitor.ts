@@ -1,13 +1,13 @@
 /** Keeps the hot tables small and the history within its bounds, on the leader. */
-import { RHYTHM } from "../config.ts";
+import { LIMITS, RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
 export interface JanitorDeps {
-  /** Removes the output folders of runs with ids below this one. */
-  removeOutputsBefore: (runId: string) => Promise<void>;
+  /** Deletes a batch of outputs that need not be kept, those of pruned runs before this id among them. */
+  removeOutputs: (runsBefore: string) => Promise<number>;
 }
 
 export function createJanitor(
@@ -18,6 +18,8 @@ export function createJanitor(
 ): Loop {
   const rounds = Math.round(RHYTHM.janitorMs / RHYTHM.vacuumMs);
   let round = 0;
+  let runsBefore = "0";
+  let moreOutputs = false;
   return createLoop({
     maxSleepMs: RHYTHM.vacuumMs,
     errorSleepMs: RHYTHM.vacuumMs,
@@ -27,9 +29,11 @@ export function createJanitor(
       await vacuum(context);
       if (round++ % rounds === 0) {
         await ensurePartitions(context);
-        const { runsBefore } = await prune(context);
-        await deps.removeOutputsBefore(runsBefore);
+        runsBefore = (await prune(context)).runsBefore;
+        moreOutputs = true;
       }
+      // One batch a round, so that the hot tables are vacuumed in between.
+      if (moreOutputs) moreOutputs = (await deps.removeOutputs(runsBefore)) === LIMITS.retentionBatch;
       return RHYTHM.vacuumMs;
     },
   });

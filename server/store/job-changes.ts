@@ -1,9 +1,11 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
+import { LIMITS, RETENTION } from "../config.ts";
 import { durationMs } from "../core/duration.ts";
 import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
+import { checkRetention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import { guarded, type Sql } from "./connection.ts";
 import { checkInput, checkPriority, checkText, type Definitions, TRIES } from "./definitions.ts";
@@ -15,7 +17,7 @@ type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
 /** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
 export type JobInput = { name: string; type: string } & JobPatch;
 
-/** What is absent stays as it is; null clears the description, the input and the limit, and otherwise stands for "absent". */
+/** What is absent stays as it is; null clears description, input, limit and retention, and else stands for "absent". */
 export type JobPatch = Optional<{
   description: string;
   tags: string[];
@@ -32,7 +34,11 @@ export type JobPatch = Optional<{
   overlap: OverlapPolicy;
   /** Null clears it: no limit. */
   maxParallel: number;
+  retention: RetentionInput;
 }>;
+
+/** What a retention may ask for. */
+export const KEEPABLE = { days: RETENTION.runDays, count: LIMITS.retentionCount };
 
 const DEFAULTS: Omit<JobContent, "type"> = {
   description: null,
@@ -47,6 +53,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   deadLetter: true,
   overlap: "PARALLEL",
   maxParallel: null,
+  retention: null,
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -61,9 +68,9 @@ export async function createJob(
   const [created] = await sql<{ id: number }[]>`
     with queue as (${queueOf(sql, namespaceId, content)}),
     job as (
-      insert into escapement.job (namespace_id, name, description, tags, version_id)
+      insert into escapement.job (namespace_id, name, description, tags, retention, version_id)
       values (${namespaceId}, ${name}, ${content.description}, ${content.tags}::text[],
-        nextval('escapement.job_version_id_seq'))
+        ${retentionOf(sql, content)}, nextval('escapement.job_version_id_seq'))
       on conflict (namespace_id, name) where deleted_at is null do nothing
       returning id, version_id, version
     ),
@@ -94,6 +101,7 @@ export async function updateJob(
       job as (
         update escapement.job set
           description = ${content.description}, tags = ${content.tags}::text[],
+          retention = ${retentionOf(sql, content)},
           version_id = nextval('escapement.job_version_id_seq'), version = version + 1,
           updated_at = escapement.clock()
         where id = ${job.id} and version = ${job.version} and deleted_at is null
@@ -147,6 +155,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     deadLetter,
     overlap,
     maxParallel,
+    retention,
   } = patch;
   return {
     description:
@@ -172,6 +181,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
         : maxParallel === null
           ? null
           : checkLimit(maxParallel, "maxParallel"),
+    retention: retention == null ? keep(retention, content.retention) : checkRetention(retention, KEEPABLE),
   };
 }
 
@@ -202,6 +212,10 @@ function sameRetry(one: RetryPolicy, other: RetryPolicy): boolean {
 }
 
 const requirementOf = ({ requires }: JobContent): Requirement => (requires ? { labels: requires } : {});
+/** Of the job itself and not of its version: it holds for the runs that there are. */
+function retentionOf(sql: Sql, { retention }: JobContent): Fragment {
+  return sql`${retention && sql.json({ ...retention })}::jsonb`;
+}
 
 /** The queue's id, whether it was there or not. */
 function queueOf(sql: Sql, namespaceId: number, content: JobContent): Fragment {

@@ -1,5 +1,6 @@
 /** Jobs as they are read, each at its current version; job-changes.ts writes them. */
 import type { OverlapPolicy } from "../core/gate.ts";
+import type { Retention } from "../core/retention.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { Sql } from "./connection.ts";
 import {
@@ -43,6 +44,8 @@ export interface JobContent {
   overlap: OverlapPolicy;
   /** Null: no limit. */
   maxParallel: number | null;
+  /** Null: the namespace's. */
+  retention: Retention | null;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -125,7 +128,7 @@ export async function readJobActivity(sql: Sql, jobIds: number[]): Promise<Map<n
 
 function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[]> {
   return sql<Job[]>`
-    select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version,
+    select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version, j.retention,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
       q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
       v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.overlap,

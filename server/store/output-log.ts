@@ -77,11 +77,13 @@ export function createLogs(store: LogBytes) {
   const tails = new Map<string, Promise<unknown>>();
 
   return {
-    append({ runId, attempt }: OutputOwner, lines: LogLine[]): Promise<void> {
+    /** `first` is done before anything is written, in its turn, too. */
+    append({ runId, attempt }: OutputOwner, lines: LogLine[], first: () => Promise<void>): Promise<void> {
       const log = `${runId}/${attempt}`;
-      const turn = (tails.get(log) ?? Promise.resolve()).then(() =>
-        store.append(runId, attempt, (size) => composed(lines, size)),
-      );
+      const turn = (tails.get(log) ?? Promise.resolve()).then(async () => {
+        await first();
+        await store.append(runId, attempt, (size) => composed(lines, size));
+      });
       const tail = turn
         .catch(() => {})
         .then(() => {

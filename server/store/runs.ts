@@ -47,17 +47,17 @@ export interface Run extends RunView {
 const SHORT_OUTPUT_BYTES = 4_000;
 
 /** Run ids begin with the milliseconds since this instant (drizzle/0000_start.sql). */
-const ID_EPOCH = 1_704_067_200_000;
+export const RUN_EPOCH_MS = 1_704_067_200_000;
 const ID_BITS = 22n;
 
 /** When the run was created, which its id tells. */
 export function createdAt(runId: string): number {
-  return Number(BigInt(runId) >> ID_BITS) + ID_EPOCH;
+  return Number(BigInt(runId) >> ID_BITS) + RUN_EPOCH_MS;
 }
 
 /** The smallest id that a run created at `at` can have; within what a run's id can be. */
 export function firstIdAt(at: number): string {
-  const id = BigInt(Math.min(Math.max(at - ID_EPOCH, 0), 2 ** 41 - 1)) << ID_BITS;
+  const id = BigInt(Math.min(Math.max(at - RUN_EPOCH_MS, 0), 2 ** 41 - 1)) << ID_BITS;
   return String(id);
 }
 

@@ -407,7 +407,7 @@ export const outputBytes = escapement.table("output_bytes", {
   bytes: bytea().notNull(),
 });
 
-/** Runs that left logs or files in the output store. Partitioned like `ended`. */
+/** Runs that left logs or files in the output store; a row goes when its outputs have gone. */
 export const output = escapement.table(
   "output",
   { runId: runId().primaryKey(), jobId: integer().notNull() },

@@ -44,12 +44,13 @@ export interface LeaseFacts extends RunScope {
   runId: string;
   held: boolean;
   attempt: number;
+  jobId: number;
 }
 
 /** Null when there is no such run. */
 export async function readLease(sql: Sql, runId: string, secret: string): Promise<LeaseFacts | null> {
   const [row] = await sql<LeaseFacts[]>`
-    select r.id as "runId", r.namespace_id as "namespaceId", q."group", r.fence - r.released as attempt,
+    select r.id as "runId", r.namespace_id as "namespaceId", q."group", r.fence - r.released as attempt, r.job_id as "jobId",
       (r.state = 'RUNNING' and r.secret = ${secret}::uuid) is true as held
     from escapement.run r join escapement.queue q on q.id = r.queue_id
     where r.id = ${runId}`;

@@ -23,6 +23,21 @@ const CREATE_JOB = `mutation ($input: JobInput!) { createJob(input: $input) { ..
 const UPDATE_JOB = `mutation ($name: String!, $input: JobPatch!) { updateJob(name: $name, input: $input) { ...Job } } ${JOB}`;
 const READ_JOB = `query ($name: String!) { job(name: $name) { ...Job } } ${JOB}`;
 
+test("a job says how long its outputs are kept, and takes it back", async () => {
+  const { createJob } = await get(
+    server,
+    `mutation { createJob(input: { name: "tidy", type: "t", retention: { age: "P1W", count: 3 } }) { retention { age count } version } }`,
+  );
+  expect(createJob).toEqual({ retention: { age: "P7D", count: 3 }, version: 1 });
+  const update = (patch: string) =>
+    get(server, `mutation { updateJob(name: "tidy", input: ${patch}) { retention { age count } version } }`);
+  const same = '{ retention: { age: "P7D", count: 3 } }';
+  expect((await update(same)).updateJob.version).toBe(1);
+  expect((await update("{ retention: { count: 0 } }")).updateJob.retention).toEqual({ age: null, count: 0 });
+  expect((await update("{ priority: 3 }")).updateJob.retention).toEqual({ age: null, count: 0 });
+  expect((await update("{ retention: null }")).updateJob.retention).toBeNull();
+});
+
 test("a job gets the documented defaults, and its input back", async () => {
   const { createJob } = await get(server, CREATE_JOB, { input: { name: "plain", type: "shell" } });
   expect(createJob).toMatchObject({

@@ -8,6 +8,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHttp, type HttpDeps } from "../../server/http.ts";
 import { diskStore } from "../../server/store/output-disk.ts";
+import { createOutputIndex } from "../../server/store/output-index.ts";
 import { createOutputs } from "../../server/store/outputs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { ask, client, until } from "./raw.ts";
@@ -31,7 +32,11 @@ afterAll(async () => {
 
 /** Another port on the same parts, with what differs. */
 async function open(differs: Partial<HttpDeps> = {}): Promise<string> {
-  const outputs = createOutputs(diskStore(server.config.dataDir), server.channel);
+  const outputs = createOutputs(
+    diskStore(server.config.dataDir),
+    createOutputIndex(server.database.sql),
+    server.channel,
+  );
   const { config, database, catalog, channel, engine, tokens } = server;
   const parts = { config, database, catalog, channel, engine, tokens, outputs };
   const app = await createHttp({ ...parts, log: pino({ level: "silent" }), ...differs });

@@ -6,15 +6,21 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LIMITS } from "../../server/config.ts";
 import type { Change } from "../../server/store/channel.ts";
+import { connect, type Database } from "../../server/store/connection.ts";
 import { diskStore } from "../../server/store/output-disk.ts";
+import { createOutputIndex } from "../../server/store/output-index.ts";
 import type { OutputStore } from "../../server/store/output-store.ts";
 import { createOutputs, type Outputs } from "../../server/store/outputs.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 let store: { open(): Promise<OutputStore>; everything(): string[]; close(): Promise<void> | void };
+let underneath: OutputStore;
 let outputs: Outputs;
+let cluster: TestDatabase;
+let database: Database;
 const told: Change[] = [];
 let runs = 382_342_211_309_666_305n;
-const newRun = (attempt = 1) => ({ runId: String(runs++), attempt, namespaceId: 7 });
+const newRun = (attempt = 1) => ({ runId: String(runs++), attempt, namespaceId: 7, jobId: 1 });
 
 /** A folder of its own. */
 function inFolder(): typeof store {
@@ -29,9 +35,18 @@ function inFolder(): typeof store {
 describe.each([["a folder", inFolder]])("in %s", (_, make) => {
   beforeAll(async () => {
     store = make();
-    outputs = createOutputs(await store.open(), { publish: (changes) => void told.push(...changes) });
+    cluster = await createTestDatabase();
+    database = connect(cluster.url, { poolSize: 4, deadlineMs: 10_000 });
+    underneath = await store.open();
+    outputs = createOutputs(underneath, createOutputIndex(database.sql), {
+      publish: (changes) => void told.push(...changes),
+    });
   });
-  afterAll(() => store.close());
+  afterAll(async () => {
+    await store.close();
+    await database.close();
+    await cluster.drop();
+  });
 
   const line = (message: string, time = 0) => ({ time, level: "info" as const, message });
   async function* bytes(...chunks: (string | Buffer)[]) {
@@ -245,23 +260,23 @@ describe.each([["a folder", inFolder]])("in %s", (_, make) => {
     async (runId) => {
       await expect(outputs.readLog(runId, {})).rejects.toMatchObject({ code: "BAD_INPUT" });
       await expect(outputs.listFiles(runId)).rejects.toMatchObject({ code: "BAD_INPUT" });
-      await expect(outputs.remove([runId])).rejects.toMatchObject({ code: "BAD_INPUT" });
+      await expect(underneath.remove([runId])).rejects.toMatchObject({ code: "BAD_INPUT" });
     },
   );
 
   test("what a run left is removed with it; what is old goes in whole folders", async () => {
     const [gone, kept] = [newRun(), newRun()];
     for (const run of [gone, kept]) await outputs.appendLog(run, [line("x")]);
-    await outputs.remove([gone.runId, newRun().runId]);
+    await underneath.remove([gone.runId, newRun().runId]);
     expect(await outputs.readLog(gone.runId, {})).toBeNull();
     expect(await outputs.readLog(kept.runId, {})).not.toBeNull();
 
     const id = (dayOfUse: number) => String((BigInt(dayOfUse) * 86_400_000n) << 22n);
     for (const day of [10, 20]) await outputs.appendLog({ ...kept, runId: id(day) }, [line("x")]);
-    await outputs.removeBefore(id(15));
+    await underneath.removeBefore(id(15));
     expect(await outputs.readLog(id(10), {})).toBeNull();
     expect(await outputs.readLog(id(20), {})).not.toBeNull();
-    await outputs.removeBefore("0");
+    await underneath.removeBefore("0");
     expect(await outputs.readLog(id(20), {})).not.toBeNull();
   });
 });

@@ -3,6 +3,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createHttp } from "../../server/http.ts";
 import { diskStore } from "../../server/store/output-disk.ts";
+import { createOutputIndex } from "../../server/store/output-index.ts";
 import { createOutputs } from "../../server/store/outputs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { ask, client, type Sent, send, type TestLease, until } from "./raw.ts";
@@ -119,7 +120,7 @@ test("a start that commits while an empty claim is on its way back is not missed
     },
   };
   const { config, database, catalog, channel, tokens } = server;
-  const outputs = createOutputs(diskStore(config.dataDir), channel);
+  const outputs = createOutputs(diskStore(config.dataDir), createOutputIndex(database.sql), channel);
   const app = await createHttp({
     config,
     database,
