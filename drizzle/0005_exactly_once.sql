@@ -63,10 +63,10 @@ BEGIN
 
 	WITH archived AS (
 		INSERT INTO escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-			scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
+			scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry,
 			ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, progress)
 		VALUES (gone.id, gone.namespace_id, gone.job_id, gone.version_id, gone.queue_id, gone.priority, gone.trigger_id, gone.parent_id,
-			gone.scheduled_at, gone.input, gone.payload, gone.tags, gone.gates, gone.fence, gone.failures, gone.lost, gone.released, gone.awaited,
+			gone.scheduled_at, gone.input, gone.payload, gone.tags, gone.gates, gone.fence, gone.failures, gone.lost, gone.released, gone.awaited, gone.retry,
 			gone.ready_at, gone.secret, gone.executor_id, gone.started_at, finish, 'SUCCEEDED', 'SUCCEEDED', complete.output::text, gone.progress)
 		RETURNING id, namespace_id, job_id, state, awaited, gates
 	),
@@ -74,21 +74,21 @@ BEGIN
 		DELETE FROM escapement.staged s WHERE s.parent_id = gone.id AND s.secret = gone.secret RETURNING s.*
 	),
 	child AS (
-		SELECT u.*, coalesce(u.joins > 0, false) OR u.after_ids IS NOT NULL OR u.join_ids IS NOT NULL AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
+		SELECT u.*, greatest(u.scheduled_at, finish) AS born_at, coalesce(u.joins > 0, false) OR u.after_ids IS NOT NULL OR u.join_ids IS NOT NULL AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
 		FROM unstaged u
 	),
 	child_ready AS (
 		INSERT INTO escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, awaited, ready_at)
+			scheduled_at, input, payload, tags, awaited, retry, skip_at, ready_at)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, awaited OR gone.awaited, finish
+			born_at, input, payload, tags, awaited OR gone.awaited, retry, skip_at + (born_at - scheduled_at), finish
 		FROM child WHERE NOT depends AND wakes IS NULL AND gates IS NULL
 	),
 	child_waiting AS (
 		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
+			scheduled_at, input, payload, tags, gates, awaited, retry, skip_at, wake_at, wake_kind)
 		SELECT id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-			scheduled_at, input, payload, tags, gates, awaited OR gone.awaited, wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
+			born_at, input, payload, tags, gates, awaited OR gone.awaited, retry, skip_at + (born_at - scheduled_at), wakes, CASE WHEN wakes IS NOT NULL THEN 'TIME' END
 		FROM child WHERE depends OR wakes IS NOT NULL OR gates IS NOT NULL
 	),
 	child_dependency AS (
@@ -180,7 +180,8 @@ BEGIN
 	IF number_of_namespace IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'S0004', MESSAGE = format('namespace: there is no namespace "%s"', start_run.namespace);
 	END IF;
-	SELECT j.id AS job_id, v.id AS version_id, v.queue_id, v.priority INTO definition
+	SELECT j.id AS job_id, v.id AS version_id, v.queue_id, v.priority,
+		CASE WHEN v.late = 'SKIP' THEN v.start_deadline_ms END AS skip_after_ms INTO definition
 	FROM escapement.job j JOIN escapement.job_version v ON v.id = j.version_id
 	WHERE j.namespace_id = number_of_namespace AND j.name = start_run.job AND j.deleted_at IS NULL;
 	IF NOT FOUND THEN
@@ -226,18 +227,19 @@ BEGIN
 			CASE WHEN NOT large THEN start_run.input::text END AS input, large::integer::smallint AS payload,
 			(SELECT array_agg(tag ORDER BY n) FROM (SELECT tag, min(n) AS n
 				FROM jsonb_array_elements_text(asked->'tags') WITH ORDINALITY AS t(tag, n) GROUP BY tag) AS each) AS tags,
+			coalesce(wakes, begun) + definition.skip_after_ms * interval '1 millisecond' AS skip_at,
 			wakes > begun IS TRUE AS delayed, waits_for IS NOT NULL AS depends,
 			-- The leader lets it in when it tells of it: nobody else's transaction may hold the lock of a key.
 			escapement.job_gates(definition.version_id, coalesce((asked->>'priority')::numeric::smallint, definition.priority)) AS gates
 	),
 	made_ready AS (
-		INSERT INTO escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, ready_at)
-		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, begun
+		INSERT INTO escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, skip_at, ready_at)
+		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, skip_at, begun
 		FROM item WHERE NOT delayed AND NOT depends AND gates IS NULL
 	),
 	made_waiting AS (
-		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates, wake_at, wake_kind)
-		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates,
+		INSERT INTO escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates, skip_at, wake_at, wake_kind)
+		SELECT id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, input, payload, tags, gates, skip_at,
 			CASE WHEN delayed THEN wakes END, CASE WHEN delayed THEN 'TIME' END
 		FROM item WHERE delayed OR depends OR gates IS NOT NULL
 	),

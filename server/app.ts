@@ -49,9 +49,10 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   const serverId = newServerId();
   const onError = (where: string) => (error: unknown) => log.warn({ err: error }, `${where}: will try again`);
   const channel = await openChannel({ database, databaseUrl, serverId, onError: onError("notifications") });
-  const catalog = createCatalog(database.sql);
-  channel.on("resync", () => catalog.forget());
+  const catalog = createCatalog(database.sql, config.retry);
+  channel.on("resync", () => catalog.forgetSettings());
   channel.on("changes", (changes) => {
+    if (changes.some((change) => change.kind === "namespace")) catalog.forgetSettings();
     if (!changes.some((change) => change.kind === "job")) return;
     catalog.forget();
     void catalog.refreshQueues().catch(onError("queues"));

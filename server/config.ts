@@ -1,6 +1,7 @@
 /** Every setting and every limit, each with its reason. With main.ts the only reader of the environment. */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { checkRetry, DEFAULT_RETRY, type RetryPolicy } from "./core/retry.ts";
 
 /** Limits that are the same everywhere; a value is changed here and nowhere else. */
 export const LIMITS = {
@@ -12,6 +13,8 @@ export const LIMITS = {
   inputBytes: 256 * 1024,
   /** Above this an input is written once and referenced, so that moving a run never copies it (PERFORMANCE 7). */
   inlineInputBytes: 2_000,
+  /** What an attempt saves for the next one: a position or a list of keys; it moves with the run, so it stays small. */
+  checkpointBytes: 64 * 1024,
   /** A run's output: what a dashboard shows and a dependent run reads; more belongs into an output file. */
   outputBytes: 256 * 1024,
   errorBytes: 64 * 1024,
@@ -81,8 +84,6 @@ export const RHYTHM = {
   leaseMs: 30_000,
   /** A cancelled run that still holds its lease after this loses it. */
   cancelGraceMs: 30_000,
-  /** A lost lease is given out again; at the third the run is a poison pill (Sidekiq's three). */
-  lostLeasesMax: 3,
   leaderTtlMs: 3_000,
   leaderRenewMs: 1_000,
   /** The leader stops trusting itself after this share of the TTL, counted from sending the renewal. */
@@ -120,6 +121,7 @@ const schema = z.object({
     .optional(),
   ESCAPEMENT_HOSTS: text.default(""),
   ESCAPEMENT_POOL: z.coerce.number().int().min(3).max(200).default(10),
+  ESCAPEMENT_RETRY: text.optional(),
   ESCAPEMENT_LOG: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 });
 
@@ -136,6 +138,8 @@ export interface Config {
   allowedHosts: string[];
   poolSize: number;
   logLevel: string;
+  /** Of jobs that say nothing about retries, in namespaces that say nothing either. */
+  retry: RetryPolicy;
 }
 
 /**
@@ -167,5 +171,39 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       .filter(Boolean),
     poolSize: value.ESCAPEMENT_POOL,
     logLevel: value.ESCAPEMENT_LOG,
+    retry: readRetry(value.ESCAPEMENT_RETRY),
   };
+}
+
+const max = z.number().optional();
+const duration = z.string().optional();
+/** The API's RetryInput; `checkRetry` knows the ranges. */
+const retry = z.strictObject({
+  off: z.literal(true).optional(),
+  fixed: z.strictObject({ delay: duration, max, maxElapsed: duration }).optional(),
+  backoff: z
+    .strictObject({
+      initialDelay: duration,
+      delay: duration,
+      factor: z.number().optional(),
+      cap: duration,
+      max,
+      maxElapsed: duration,
+      jitter: z.number().optional(),
+    })
+    .optional(),
+});
+
+/** RetryInput as JSON, such as `{"fixed": {"delay": "PT1M", "max": 5}}`. */
+function readRetry(text: string | undefined): RetryPolicy {
+  if (text === undefined) return DEFAULT_RETRY;
+  try {
+    return checkRetry(retry.parse(JSON.parse(text)), "ESCAPEMENT_RETRY") ?? DEFAULT_RETRY;
+  } catch (error) {
+    const [issue] = error instanceof z.ZodError ? error.issues : [];
+    const reason = issue ? `${issue.path.join(".")}: ${issue.message}` : (error as Error).message;
+    throw new Error(
+      `The configuration is not usable:\n  ESCAPEMENT_RETRY: ${reason}; write it like {"backoff": {"max": 5}} or {"off": true}`,
+    );
+  }
 }

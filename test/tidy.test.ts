@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const MAY_IMPORT: Record<string, string[]> = {
   "server/core": [],
   "server/embedded": [],
-  "server/config": [],
+  "server/config": ["server/core"],
   "server/store": ["server/core", "server/config"],
   "server/engine": ["server/core", "server/store", "server/config"],
   "server/graphql": ["server/core", "server/store", "server/engine", "server/config"],

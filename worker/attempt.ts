@@ -40,6 +40,13 @@ export interface Context {
   flushLog(): Promise<void>;
   /** Says how far the run is, from 0 to 1, and in words what it does. */
   progress(fraction: number, message?: string): void;
+  /** What an earlier attempt of this run saved; undefined when nothing is. */
+  readonly checkpoint: unknown;
+  /**
+   * Saves any JSON up to 64 KiB for the next attempt, in place of what was saved before; null forgets it. Resolves
+   * when it is stored, works in a handler that is being stopped too, and throws ProtocolError when it is refused.
+   */
+  saveCheckpoint(checkpoint: unknown): Promise<void>;
   /** Stores an output file of this attempt. A stream is sent once; other data is sent until it is answered. */
   putFile(name: string, data: string | Uint8Array | Readable): Promise<void>;
   /**
@@ -79,6 +86,8 @@ export class Attempt {
   readonly #log: Log;
   readonly #progress: Progress;
   #leaseSeconds: number;
+  /** The checkpoint under way: they are sent one after the other, so that the newest stays. */
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(lease: Lease, parts: AttemptParts) {
     this.lease = lease;
@@ -104,7 +113,7 @@ export class Attempt {
     const timer = this.#armTimeout();
     const outcome = await this.#outcomeOf(handler);
     clearTimeout(timer);
-    await Promise.all([this.#log.flush(), this.#progress.close()]);
+    await Promise.all([this.#log.flush(), this.#progress.close(), this.#saving]);
     return this.#over.signal.aborted ? undefined : outcome;
   }
 
@@ -166,11 +175,23 @@ export class Attempt {
       log: (message, level = "info") => this.#log.add(level, message, new Date()),
       flushLog: () => this.#log.flush(),
       progress: (fraction, message) => this.#progress.report(fraction, message),
+      checkpoint: this.lease.checkpoint,
+      saveCheckpoint: (checkpoint) => this.#saveCheckpoint(checkpoint),
       putFile: (name, data) => this.#putFile(name, data),
       startRuns: (runs, options) => this.#startRuns(runs, options),
       map: (job, inputs, options) => this.#map(job, inputs, options),
       results: () => this.#results(),
     };
+  }
+
+  #saveCheckpoint(checkpoint: unknown): Promise<void> {
+    // Read now: the handler may go on changing it.
+    const text = JSON.stringify(checkpoint ?? null);
+    const { signal } = this.#over;
+    const save = () => this.#beat({ checkpoint: JSON.parse(text) }, { signal });
+    const saved = this.#saving.then(() => this.#watch(this.#parts.persist(save, signal)));
+    this.#saving = saved.catch(() => undefined);
+    return saved;
   }
 
   #putFile(name: string, data: string | Uint8Array | Readable): Promise<void> {

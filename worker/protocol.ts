@@ -13,6 +13,8 @@ const LeaseId = Type.String({ minLength: 1, maxLength: 100 });
 const RunId = Type.String({ minLength: 1, maxLength: 40 });
 const Json = Type.Unknown();
 const Seconds = Type.Number({ minimum: 0 });
+/** A hundred years: the longest wait there is. */
+const Wait = Type.Number({ minimum: 0, maximum: 3_153_600_000 });
 
 /** What describes an executor, and what a run may require of it. */
 const Labels = Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 200 }), {
@@ -58,6 +60,7 @@ export const Lease = Type.Object({
   parent: Type.Optional(RunId),
   traceparent: Type.Optional(Type.String()),
   fence: Type.Integer(),
+  checkpoint: Type.Optional(Json),
   input: Type.Optional(Json),
   inputBase64: Type.Optional(Type.String()),
 });
@@ -72,6 +75,7 @@ export const HeartbeatRequest = Type.Object(
   {
     progress: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     message: Type.Optional(Type.String({ maxLength: 1000 })),
+    checkpoint: Type.Optional(Json),
   },
   closed,
 );
@@ -102,6 +106,7 @@ export const FailRequest = Type.Object(
     error: RunFailure,
     retry: Type.Optional(Type.Boolean()),
     retryAfterSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 31_536_000 })),
+    checkpoint: Type.Optional(Json),
   },
   closed,
 );
@@ -126,7 +131,43 @@ export const SettleAnswer = Type.Object({
 export type SettleAnswer = Static<typeof SettleAnswer>;
 
 /** Body of `POST /v1/leases/{id}/release`. */
-export const ReleaseRequest = Type.Object({}, closed);
+export const ReleaseRequest = Type.Object({ checkpoint: Type.Optional(Json) }, closed);
+
+const MaxRetries = Type.Integer({ minimum: 0, maximum: 10_000 });
+
+/** Exactly one of its members. `max` counts retries, not attempts. */
+export const RetryPolicy = Type.Object(
+  {
+    inherit: Type.Optional(Type.Literal(true)),
+    off: Type.Optional(Type.Literal(true)),
+    fixed: Type.Optional(
+      Type.Object(
+        {
+          delaySeconds: Type.Optional(Wait),
+          max: Type.Optional(MaxRetries),
+          maxElapsedSeconds: Type.Optional(Wait),
+        },
+        closed,
+      ),
+    ),
+    backoff: Type.Optional(
+      Type.Object(
+        {
+          initialDelaySeconds: Type.Optional(Wait),
+          delaySeconds: Type.Optional(Wait),
+          factor: Type.Optional(Type.Number({ minimum: 1, maximum: 100 })),
+          capSeconds: Type.Optional(Wait),
+          max: Type.Optional(MaxRetries),
+          maxElapsedSeconds: Type.Optional(Wait),
+          jitter: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+        },
+        closed,
+      ),
+    ),
+  },
+  { ...closed, minProperties: 1, maxProperties: 1 },
+);
+export type RetryPolicy = Static<typeof RetryPolicy>;
 
 /** A run to start, in `POST /v1/runs` and `POST /v1/leases/{id}/runs`. */
 export const StartRun = Type.Object(
@@ -136,7 +177,7 @@ export const StartRun = Type.Object(
     inputBase64: Type.Optional(Type.String()),
     priority: Type.Optional(Type.Integer({ minimum: -32_000, maximum: 32_000 })),
     runAt: Type.Optional(Type.String({ format: "date-time" })),
-    delaySeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_153_600_000 })),
+    delaySeconds: Type.Optional(Wait),
     tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 50 })),
     affinity: Type.Optional(
       Type.Object(
@@ -152,6 +193,7 @@ export const StartRun = Type.Object(
     executor: Type.Optional(Name),
     requires: Type.Optional(Labels),
     joins: Type.Optional(Type.Array(RunId, { maxItems: 10_000 })),
+    retry: Type.Optional(RetryPolicy),
   },
   closed,
 );
@@ -199,6 +241,7 @@ export const SettleItem = Type.Object(
     error: Type.Optional(RunFailure),
     retry: Type.Optional(Type.Boolean()),
     retryAfterSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 31_536_000 })),
+    checkpoint: Type.Optional(Json),
   },
   closed,
 );

@@ -85,8 +85,9 @@ function policyDelayMs(
   return Math.round(lowMs + (highMs - lowMs) * random);
 }
 
-/** `RetryInput` of the API, durations as ISO 8601 text. Exactly one of the three is given. */
+/** `RetryInput` of the API, durations as ISO 8601 text. Exactly one of the four is given. */
 export interface RetryInput {
+  inherit?: boolean | null | undefined;
   off?: boolean | null | undefined;
   fixed?:
     | {
@@ -114,11 +115,16 @@ export interface RetryInput {
 const MAX_RETRIES = 10_000;
 const MAX_FACTOR = 100;
 
-/** Fills in the defaults of CONTRACT section 4 and throws BAD_INPUT naming what is out of range. */
-export function checkRetry(input: RetryInput | null | undefined, field = "retry"): RetryPolicy {
-  if (input == null) return DEFAULT_RETRY;
-  const given = [input.off, input.fixed, input.backoff].filter((choice) => choice != null);
-  if (given.length !== 1) throw badInput(field, "give exactly one of off, fixed and backoff");
+/**
+ * Fills in the defaults of CONTRACT section 4 and throws BAD_INPUT naming what is out of range. Null means that
+ * nothing is said here: the next level decides. A run asks its own policy first, then its job's, its namespace's and
+ * the server's.
+ */
+export function checkRetry(input: RetryInput | null | undefined, field = "retry"): RetryPolicy | null {
+  if (input == null) return null;
+  const given = [input.inherit, input.off, input.fixed, input.backoff].filter((choice) => choice != null);
+  if (given.length !== 1) throw badInput(field, "give exactly one of off, fixed, backoff and inherit");
+  if (input.inherit === true) return null;
   if (input.fixed) {
     const at = `${field}.fixed`;
     return {
@@ -141,8 +147,10 @@ export function checkRetry(input: RetryInput | null | undefined, field = "retry"
       ...elapsedLimit(input.backoff.maxElapsed, `${at}.maxElapsed`),
     };
   }
-  if (input.off === false)
-    throw badInput(`${field}.off`, "off can only be true; give fixed or backoff instead");
+  if (input.off !== true) {
+    const name = input.off === false ? "off" : "inherit";
+    throw badInput(`${field}.${name}`, `${name} can only be true; leave it out or give another policy`);
+  }
   return { kind: "off" };
 }
 

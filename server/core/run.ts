@@ -36,6 +36,10 @@ export type RunState = (typeof RUN_STATES)[number];
 /** States that a run does not leave by itself. */
 export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "SKIPPED";
 
+/** What becomes of a run that could only start after its start deadline: it runs all the same, or it ends SKIPPED. */
+export const LATE_POLICIES = ["RUN", "SKIP"] as const;
+export type LatePolicy = (typeof LATE_POLICIES)[number];
+
 /** Why a run may not start yet (CONTRACT section 1). */
 export const HOLD_KINDS = [
   "TIME",

@@ -8,19 +8,16 @@ import { nextState, type RunState } from "../core/run.ts";
 import { liveRuns } from "../store/live-runs.ts";
 import { isRunId } from "../store/page.ts";
 import { inBulk } from "./bulk.ts";
-import { counted, type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
+import { type EngineContext, runChange } from "./context.ts";
 import type { BulkChange, BulkPage, LiveScope } from "./engine.ts";
-import { releaseDependents } from "./release.ts";
 import { cancelledError } from "./settle.ts";
+import { announceUnqueued, type Unqueued, unqueue, unqueuedColumns } from "./unqueue.ts";
 
 /** A run moves from table to table; so often it would have to do so just under our looks. */
 const LOOKS = 5;
 
-interface Cancelled extends MovedRun {
-  state: RunState;
-  awaited: boolean;
-  gated: boolean;
-  unblockedTrigger: number | null;
+interface Cancelled extends Unqueued {
+  state: "CANCELLED" | "RUNNING";
 }
 
 /** Throws NOT_FOUND, and ILLEGAL_STATE when the run has ended. Cancelling a running run twice is fine. */
@@ -31,11 +28,8 @@ export async function cancel(
 ): Promise<{ id: string; state: RunState }> {
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
   for (let look = 0; look < LOOKS; look++) {
-    const [cancelled] = await write(context, [runId], reason);
-    if (cancelled) {
-      await announce(context, [cancelled]);
-      return { id: runId, state: cancelled.state };
-    }
+    const [state] = (await write(context, [runId], reason)).values();
+    if (state !== undefined) return { id: runId, state };
     const [run] = await context.sql<{ state: RunState }[]>`
       select state from escapement.run where id = ${runId}`;
     if (!run) throw notFound(`run "${runId}"`, "id");
@@ -60,9 +54,7 @@ export async function cancelRuns(
       let open = runIds;
       // A run that moved on just under our look is found at its next place; one that ended is found nowhere.
       for (let look = 0; look < LOOKS && open.length > 0; look++) {
-        const cancelled = await write(context, open, reason);
-        await announce(context, cancelled);
-        const done = new Set(cancelled.map((run) => run.id));
+        const done = await write(context, open, reason);
         open = open.filter((id) => !done.has(id));
       }
       return runIds.length - open.length;
@@ -70,50 +62,34 @@ export async function cancelRuns(
   });
 }
 
-async function write({ sql, serverId }: EngineContext, runIds: string[], reason: string | null) {
-  return sql<Cancelled[]>`
+/** The new states, by run. */
+async function write(
+  context: EngineContext,
+  runIds: string[],
+  reason: string | null,
+): Promise<Map<string, RunState>> {
+  const { sql, serverId, channel } = context;
+  const runs = await sql<Cancelled[]>`
     with now as materialized (select escapement.clock() as at),
     flagged as (
       update escapement.lease set cancel_at = coalesce(cancel_at, now.at), cancel_reason = coalesce(cancel_reason, ${reason}::text)
       from now where id = any(${runIds}::bigint[])
       returning id, namespace_id, job_id, queue_id
     ),
-    was_waiting as (delete from escapement.waiting where id = any(${runIds}::bigint[]) returning *),
-    was_ready as (delete from escapement.ready where id = any(${runIds}::bigint[]) returning *),
-    unqueued as (
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id, scheduled_at, input,
-        payload, tags, gates, fence, failures, lost, released, awaited, null::timestamptz as ready_at from was_waiting
-      union all
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id, scheduled_at, input,
-        payload, tags, gates, fence, failures, lost, released, awaited, ready_at from was_ready
-    ),
-    archived as (
-      insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at, ended_at, state, error)
-      select u.*, now.at, 'CANCELLED', ${cancelledError(reason)} from unqueued u, now
-    ),
-    unneeded as (delete from escapement.dependency where run_id = any(${runIds}::bigint[])),
-    unblocked as (${unblocked(sql, sql`select id, trigger_id from unqueued`)}),
-    tallied as (${counted(sql, sql`select namespace_id, 'CANCELLED' as what from unqueued`, `${serverId}/cancel`)})
-    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", 'RUNNING' as state,
-      false as awaited, false as gated, null::int as "unblockedTrigger" from flagged
+    ${unqueue(sql, sql`id = any(${runIds}::bigint[])`, {
+      state: "CANCELLED",
+      error: cancelledError(reason),
+      source: `${serverId}/cancel`,
+    })}
+    select ${unqueuedColumns(sql)}, 'CANCELLED' as state from unqueued
     union all
-    select id, namespace_id, job_id, queue_id, 'CANCELLED', awaited, gates is not null,
-      (select u.id from unblocked u where u.id = unqueued.trigger_id) from unqueued`;
-}
-
-async function announce(context: EngineContext, runs: Cancelled[]): Promise<void> {
-  const { channel } = context;
-  channel.publish(runs.map((run) => runChange(run, run.state)));
-  const freed = runs.flatMap(({ unblockedTrigger, namespaceId }) =>
-    unblockedTrigger === null ? [] : [{ kind: "trigger" as const, id: unblockedTrigger, namespaceId }],
+    select id, namespace_id, job_id, queue_id, false, false, null, 'RUNNING' from flagged`;
+  const flagged = runs.filter((run) => run.state === "RUNNING");
+  channel.publish(flagged.map((run) => runChange(run, "RUNNING")));
+  await announceUnqueued(
+    context,
+    runs.filter((run) => run.state === "CANCELLED"),
+    "CANCELLED",
   );
-  if (freed.length > 0) {
-    channel.publish(freed);
-    channel.publishDue();
-  }
-  const gated = runs.filter((run) => run.gated).map((run) => run.id);
-  if (gated.length > 0) context.gates.soon({ left: gated });
-  const awaited = runs.filter((run) => run.awaited).map((run) => run.id);
-  if (awaited.length > 0) await releaseDependents(context, awaited);
+  return new Map(runs.map((run) => [run.id, run.state]));
 }

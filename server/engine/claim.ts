@@ -28,6 +28,9 @@ interface LeaseRow {
   failures: number;
   lost: number;
   released: number;
+  /** The run's own policy. */
+  retry: RetryPolicy | null;
+  checkpoint: string | null;
   /** False when a repeated request found the lease that its first answer carried. */
   isNew: boolean;
 }
@@ -72,7 +75,7 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
   return await sql<LeaseRow[]>`
     select a.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
       date_part('epoch', l.scheduled_at) * 1000 as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
-      false as "isNew"
+      l.retry, l.checkpoint, false as "isNew"
     from unnest(${asked.map((a) => a.at)}::int[], ${asked.map((a) => a.executorId)}::int[],
       ${asked.map((a) => a.requestId)}::text[]) as a(poll, executor_id, request_id)
     join escapement.lease l on l.executor_id = a.executor_id and l.request_id = a.request_id`;
@@ -125,7 +128,7 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
       select r.*
       from unnest(${queueIds}::int[]) as q(id) cross join lateral (
         select ctid as place, id, priority, ready_at
-        from escapement.ready where queue_id = q.id
+        from escapement.ready where queue_id = q.id and (skip_at is null or skip_at > escapement.clock())
         order by priority desc, ready_at, id limit ${takers.length}
         for update skip locked
       ) r
@@ -145,10 +148,10 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     ),
     made as (
       insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
         ready_at, secret, executor_id, started_at, expires_at, request_id)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence + 1, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence + 1, failures, lost, released, awaited, retry, checkpoint,
         ready_at, secret, (${polls.map(({ poll }) => poll.executorId)}::int[])[taker], now,
         now + ${RHYTHM.leaseMs} * interval '1 millisecond',
         (${polls.map(({ poll }) => poll.requestId ?? null)}::text[])[taker]
@@ -156,7 +159,7 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     )
     select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
       date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
-      true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
+      retry, checkpoint, true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
     from ${capped ? sql`granted left join lent on true` : sql`lent`} order by rank`;
   if (capped) noteFull(polls, rows[0]?.seats ?? []);
   const taken = capped ? rows.filter((row) => row.id !== null) : rows;
@@ -189,7 +192,19 @@ async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
 
 /** A lease as its executor gets it. */
 export function leaseOf(
-  row: Pick<LeaseRow, "id" | "secret" | "queueId" | "scheduledAt" | "parentId" | "fence" | "released">,
+  row: Pick<
+    LeaseRow,
+    | "id"
+    | "secret"
+    | "queueId"
+    | "scheduledAt"
+    | "parentId"
+    | "fence"
+    | "released"
+    | "failures"
+    | "retry"
+    | "checkpoint"
+  >,
   version: JobVersion,
   input: string | null,
   inputBytes: Buffer | null,
@@ -209,12 +224,18 @@ export function leaseOf(
     scheduledAt: Math.round(row.scheduledAt),
     leaseSeconds: RHYTHM.leaseMs / 1000,
     timeoutSeconds: version.timeoutMs === null ? null : version.timeoutMs / 1000,
-    attempts: { made: fence - released - 1, max: attemptsMax(version.retry) },
+    attempts: { made: fence - released - 1, max: attemptsMax(row, row.retry ?? version.retry) },
     parentId: row.parentId,
     fence,
+    checkpoint: row.checkpoint,
   };
 }
 
-function attemptsMax(policy: RetryPolicy): number {
-  return policy.kind === "off" ? 1 : policy.max + 1;
+/** Attempts that were no failures of this budget (lost ones, those before a redrive) do not use it up. */
+function attemptsMax(
+  { fence, released, failures }: Pick<LeaseRow, "fence" | "released" | "failures">,
+  policy: RetryPolicy,
+): number {
+  const others = fence - released - 1 - failures;
+  return others + 1 + (policy.kind === "off" ? 0 : policy.max);
 }

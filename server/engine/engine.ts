@@ -4,6 +4,7 @@
  */
 import type { Affinity } from "../core/gate.ts";
 import type { Claimant, Requirement } from "../core/placement.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
 import type { RunFilter } from "../store/run-list.ts";
@@ -33,6 +34,8 @@ export interface StartItem {
   rerunOf?: string | null;
   /** Runs to wait for together with all that they start (DTF T7); their results are this run's to read. */
   joins?: string[] | null;
+  /** Instead of the job's. */
+  retry?: RetryPolicy | null;
 }
 
 export interface StartOptions {
@@ -103,6 +106,8 @@ export interface ClaimedLease {
   attempts: { made: number; max: number | null };
   parentId: string | null;
   fence: number;
+  /** JSON text that an earlier attempt saved. */
+  checkpoint: string | null;
 }
 
 export interface Failure {
@@ -121,6 +126,8 @@ export interface SettleItem {
   error?: Failure | undefined;
   retry?: boolean | undefined;
   retryAfterMs?: number | undefined;
+  /** JSON text for the next attempt; of failed and released only. `null` forgets what was saved, absent keeps it. */
+  checkpoint?: string | undefined;
 }
 
 /** `lost`: the lease is over and nothing was changed. `unknown`: no such run (404). */
@@ -133,6 +140,8 @@ export interface RenewItem {
   leaseId: string;
   progress?: number | undefined;
   message?: string | undefined;
+  /** JSON text for the next attempt, durable before the answer; `null` forgets what was saved. */
+  checkpoint?: string | undefined;
 }
 
 export type RenewResult =

@@ -12,7 +12,7 @@ import { arrayText, byteas, counted, type EngineContext, list, runChange, textAr
 import type { StartedRun } from "./engine.ts";
 import { gateKeysOf } from "./gates.ts";
 import type { Birth, Takers } from "./hand-off.ts";
-import { isLarge, type NewRun } from "./new-run.ts";
+import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
 /** The runs of one request. */
 export interface KeyedRuns {
@@ -60,6 +60,11 @@ export async function insertRuns(
   const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((wait) => ({ at: at + 1, ...wait })));
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
+  const own = runs.some(({ run }) => run.retry !== null || skipAfterMs(run.version) !== null);
+  const ownColumns = own ? s`, retry, skip_at` : s``;
+  const ownValues = own
+    ? s`, retry::jsonb, coalesce(wake_at, now) + skip_after_ms * interval '1 millisecond'`
+    : s``;
   const payloads = runs.some(({ run }) => run.bytes !== null || isLarge(run));
   const lends = takers.size > 0;
 
@@ -98,13 +103,19 @@ export async function insertRuns(
         ${list(column(({ waitsFor }) => (waitsFor.length > 0 ? "t" : "f")))}::text::boolean[]
         ${gated ? s`, ${textArray(column(({ run }) => run.gates))}::text::text[]` : s``}
         ${
+          own
+            ? s`, ${textArray(column(({ run }) => run.retry && JSON.stringify(run.retry)))}::text::text[],
+        ${list(column(({ run }) => skipAfterMs(run.version)))}::text::float8[]`
+            : s``
+        }
+        ${
           lends
             ? s`, ${list(column(({ run }) => takers.get(run)?.poll.executorId ?? null))}::text::int[],
         ${textArray(column(({ run }) => takers.get(run)?.poll.requestId ?? null))}::text::text[]`
             : s``
         }
       ) with ordinality as i(request_no, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        run_at, delay_ms, input, payload, tags, depends ${gated ? s`, gates` : s``} ${lends ? s`, executor_id, request_id` : s``}, n)
+        run_at, delay_ms, input, payload, tags, depends ${gated ? s`, gates` : s``} ${own ? s`, retry, skip_after_ms` : s``} ${lends ? s`, executor_id, request_id` : s``}, n)
     ),
     ${
       keys.length === 0
@@ -135,9 +146,9 @@ export async function insertRuns(
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, ready_at)
+        scheduled_at, input, payload, tags, ready_at ${ownColumns})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        coalesce(wake_at, now), input, payload, tags::text[], now
+        coalesce(wake_at, now), input, payload, tags::text[], now ${ownValues}
       from run where not depends and (wake_at is null or wake_at <= now)
         ${gated ? s`and gates is null` : s``} ${lends ? s`and executor_id is null` : s``}
     ),
@@ -145,21 +156,22 @@ export async function insertRuns(
       lends
         ? s`made_lease as (
       insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, ready_at, secret, executor_id, started_at, expires_at, request_id)
+        scheduled_at, input, payload, tags, fence, ready_at, secret, executor_id, started_at, expires_at, request_id
+        ${own ? s`, retry` : s``})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         coalesce(wake_at, now), input, payload, tags::text[], 1, now, secret, executor_id, now,
-        now + ${RHYTHM.leaseMs} * interval '1 millisecond', request_id
+        now + ${RHYTHM.leaseMs} * interval '1 millisecond', request_id ${own ? s`, retry::jsonb` : s``}
       from run where not depends and (wake_at is null or wake_at <= now) and executor_id is not null
     ),`
         : s``
     }
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, wake_at, wake_kind ${gated ? s`, gates` : s``})
+        scheduled_at, input, payload, tags, wake_at, wake_kind ${gated ? s`, gates` : s``} ${ownColumns})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         coalesce(wake_at, now), input, payload, tags::text[],
         case when wake_at > now then wake_at end, case when wake_at > now then 'TIME' end
-        ${gated ? s`, gates` : s``}
+        ${gated ? s`, gates` : s``} ${ownValues}
       from run where depends or wake_at > now ${gated ? s`or gates is not null` : s``}
     ),
     ${

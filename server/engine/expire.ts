@@ -8,7 +8,7 @@ import type { RetryPolicy } from "../core/retry.ts";
 import { decideExpiry, type Settlement } from "../core/run.ts";
 import type { EngineContext } from "./context.ts";
 import { type Departure, type LeaderGuard, leave } from "./leave.ts";
-import { cancelledError } from "./settle.ts";
+import { cancelledError, elapsedMs } from "./settle.ts";
 
 interface Overdue {
   runId: string;
@@ -23,6 +23,8 @@ interface Overdue {
   cancelOverdue: boolean;
   executor: string;
   timeoutMs: number | null;
+  /** The run's own policy. */
+  retry: RetryPolicy | null;
 }
 
 /** Takes away one batch of overdue leases; returns how many it found, so that a full batch is followed by another. */
@@ -30,9 +32,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
   const { sql, catalog } = context;
   const rows = await sql<Overdue[]>`
     select l.id as "runId", l.secret, l.version_id as "versionId", l.failures, l.lost, e.name as executor,
-      extract(epoch from escapement.clock() - coalesce(
-        (select min(a.started_at) from escapement.attempt a where a.run_id = l.id), l.started_at))::float8 * 1000
-        as "elapsedMs",
+      l.retry, ${elapsedMs(sql)} as "elapsedMs",
       l.cancel_at is not null as "cancelRequested", l.cancel_reason as "cancelReason",
       v.timeout_ms::float8 as "timeoutMs",
       coalesce(l.started_at + v.timeout_ms * interval '1 millisecond' <= escapement.clock(), false) as "timedOut",
@@ -49,7 +49,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
   const versions = await catalog.versions(rows.map((row) => row.versionId));
   const departures = rows.map((row): Departure => {
     const version = versions.get(row.versionId);
-    const policy: RetryPolicy = version?.retry ?? { kind: "off" };
+    const policy: RetryPolicy = row.retry ?? version?.retry ?? { kind: "off" };
     const { cancelRequested, elapsedMs } = row;
     const settlement = row.timedOut
       ? decideExpiry({

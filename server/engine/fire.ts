@@ -13,6 +13,7 @@ import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, runChange } from "./context.ts";
 import { gateKeysOf } from "./gates.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
+import { skipAfterMs } from "./new-run.ts";
 
 interface DueTrigger
   extends Pick<
@@ -118,6 +119,7 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
   );
   const all = <T>(pick: (entry: Decided) => T): T[] => decided.map(pick);
   const each = <T>(pick: (entry: (typeof fires)[number]) => T): T[] => fires.map(pick);
+  const skippable = fires.some(({ version }) => skipAfterMs(version) !== null);
   const insert = (sql: Sql) => sql<FiredRow[]>`
     with now as materialized (select escapement.clock() as at),
     ${lead(sql, guard)},
@@ -139,8 +141,9 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
         ${each(({ trigger, version }) => trigger.priority ?? version.priority)}::smallint[],
         ${each(({ trigger }) => trigger.input)}::text[]
         ${gated ? sql`, ${each(({ gates }) => gates)}::text[]` : sql``}
+        ${skippable ? sql`, ${each(({ version }) => skipAfterMs(version))}::float8[]` : sql``}
       ) as f(trigger_id, scheduled_at, outcome, namespace_id, job_id, version_id, queue_id, priority, input
-        ${gated ? sql`, gates` : sql``})
+        ${gated ? sql`, gates` : sql``} ${skippable ? sql`, skip_after_ms` : sql``})
     ),
     moved as (
       update escapement.trigger t set
@@ -178,18 +181,20 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, scheduled_at,
-        input, payload, ready_at)
+        input, payload, ready_at ${skippable ? sql`, skip_at` : sql``})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, to_timestamp(scheduled_at / 1000),
         case when not large then input end, large::int, now.at
+        ${skippable ? sql`, to_timestamp((scheduled_at + skip_after_ms) / 1000)` : sql``}
       from run, now ${gated ? sql`where gates is null` : sql``}
     ),
     ${
       gated
         ? sql`made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, scheduled_at,
-        input, payload, gates)
+        input, payload, gates ${skippable ? sql`, skip_at` : sql``})
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, to_timestamp(scheduled_at / 1000),
         case when not large then input end, large::int, gates
+        ${skippable ? sql`, to_timestamp((scheduled_at + skip_after_ms) / 1000)` : sql``}
       from run where gates is not null
     ),`
         : sql``

@@ -196,9 +196,10 @@ export async function discard(
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ended_at, state, error)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        ended_at, state, error)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at, 'SKIPPED',
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, now.at, 'SKIPPED',
         ${JSON.stringify(error)} from gone, now
     ),
     noted as (

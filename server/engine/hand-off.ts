@@ -69,7 +69,18 @@ export interface Birth {
 }
 
 function lease(run: NewRun, id: string, { secret, scheduledAt }: Birth): ClaimedLease {
-  const { version, queueId, parentId, bytes } = run;
-  const row = { id, secret, queueId, scheduledAt, parentId, fence: 1, released: 0 };
+  const { version, queueId, parentId, bytes, retry } = run;
+  const row = {
+    id,
+    secret,
+    queueId,
+    scheduledAt,
+    parentId,
+    fence: 1,
+    released: 0,
+    failures: 0,
+    retry,
+    checkpoint: null,
+  };
   return leaseOf(row, version, run.input ?? (bytes === null ? version.input : null), bytes);
 }

@@ -38,6 +38,8 @@ export interface Departure {
   delayMs?: number;
   /** To FAILED: the run is kept until somebody redrives or discards it. */
   deadLetter?: boolean;
+  /** JSON text for the next attempt, instead of what was saved before. */
+  checkpoint?: string;
 }
 
 export interface Departed extends MovedRun {
@@ -109,6 +111,8 @@ export async function leave(
   if (departures.length === 0) return [];
   const { sql } = context;
   const column = <T>(pick: (departure: Departure) => T): T[] => departures.map(pick);
+  const saving = departures.some(({ checkpoint }) => checkpoint !== undefined);
+  const saved = saving ? sql`nullif(coalesce(new_checkpoint, checkpoint), 'null')` : sql`checkpoint`;
   const departed = await sql<Departed[]>`
     with now as materialized (select escapement.clock() as at),
     ${guard ? sql`${lead(sql, guard)},` : sql``}
@@ -123,7 +127,9 @@ export async function leave(
         ${column((d) => d.output ?? null)}::text[],
         ${column((d) => d.error ?? null)}::text[],
         ${column((d) => d.delayMs ?? null)}::float8[]
-      ) as i(run_id, lease_secret, cancel_seen, only_if_expired, to_state, outcome, output, error, delay_ms)
+        ${saving ? sql`, ${column((d) => d.checkpoint ?? null)}::text[]` : sql``}
+      ) as i(run_id, lease_secret, cancel_seen, only_if_expired, to_state, outcome, output, error, delay_ms
+        ${saving ? sql`, new_checkpoint` : sql``})
     ),
     ${
       // A worker's own transaction may be completing one of them: nobody waits for it with the leader's row locked.
@@ -138,15 +144,15 @@ export async function leave(
       where l.id = i.run_id and l.secret = i.lease_secret and (l.cancel_at is not null) = i.cancel_seen
         ${guard ? sql`and l.id = free.id` : sql``}
         and (not i.only_if_expired or l.expires_at <= escapement.clock())
-      returning l.*, i.to_state, i.outcome, i.output, i.error, i.delay_ms
+      returning l.*, i.to_state, i.outcome, i.output, i.error, i.delay_ms ${saving ? sql`, i.new_checkpoint` : sql``}
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
         ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, error, progress)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, gates, fence, failures + (outcome in ('FAILED', 'TIMED_OUT'))::int,
-        lost + (outcome = 'LOST')::int, released, awaited,
+        lost + (outcome = 'LOST')::int, released, awaited, retry, case when to_state <> 'SUCCEEDED' then ${saved} end,
         ready_at, secret, executor_id, started_at, now.at, to_state, outcome, output, error, progress
       from gone g, now where to_state in ('SUCCEEDED', 'FAILED', 'CANCELLED')
     ),
@@ -154,18 +160,20 @@ export async function leave(
     ${buried(sql, departures)}
     retried as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        wake_at, wake_kind)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures + 1, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures + 1, lost, released, awaited, retry, ${saved},
         now.at + delay_ms * interval '1 millisecond', 'RETRY'
       from gone, now where to_state = 'WAITING'
     ),
     returned as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, gates, fence, failures, lost + (outcome = 'LOST')::int,
-        released + (outcome = 'RELEASED')::int, awaited, ready_at
+        released + (outcome = 'RELEASED')::int, awaited, retry, ${saved}, ready_at
       from gone where to_state = 'READY'
     ),
     remembered as (
@@ -179,22 +187,22 @@ export async function leave(
       returning s.*, g.to_state, g.awaited as parent_awaited
     ),
     child as (
-      select u.*, coalesce(u.joins > 0, false) or u.after_ids is not null or u.join_ids is not null as depends,
+      select u.*, greatest(u.scheduled_at, now.at) as born_at, coalesce(u.joins > 0, false) or u.after_ids is not null or u.join_ids is not null as depends,
         case when u.wake_at > now.at then u.wake_at end as wakes, now.at as now
       from unstaged u, now where u.to_state = 'SUCCEEDED'
     ),
     child_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, awaited, ready_at)
+        scheduled_at, input, payload, tags, awaited, retry, skip_at, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, awaited or parent_awaited, now
+        born_at, input, payload, tags, awaited or parent_awaited, retry, skip_at + (born_at - scheduled_at), now
       from child where not depends and wakes is null and gates is null
     ),
     child_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, gates, awaited, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, awaited, retry, skip_at, wake_at, wake_kind)
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id,
-        scheduled_at, input, payload, tags, gates, awaited or parent_awaited, wakes,
+        born_at, input, payload, tags, gates, awaited or parent_awaited, retry, skip_at + (born_at - scheduled_at), wakes,
         case when wakes is not null then 'TIME' end
       from child where depends or wakes is not null or gates is not null
     ),

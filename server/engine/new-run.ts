@@ -6,6 +6,7 @@ import { refuseNul } from "../core/json.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, narrowed, type Requirement, requirementText } from "../core/placement.ts";
 import { badInput, limitExceeded } from "../core/rejection.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import type { EngineContext } from "./context.ts";
 import type { StartItem, StartOptions } from "./engine.ts";
@@ -25,11 +26,18 @@ export interface NewRun {
   tags: string[] | null;
   /** JSON text of core/gate's RunGate[]; null: it has none. */
   gates: string | null;
+  /** Its own policy. */
+  retry: RetryPolicy | null;
 }
 
 /** True when the input is kept beside the run instead of moving with it. */
 export function isLarge(run: NewRun): boolean {
   return run.input !== null && Buffer.byteLength(run.input) > LIMITS.inlineInputBytes;
+}
+
+/** How long after its scheduled time it may still start; null: however late. */
+export function skipAfterMs(version: JobVersion): number | null {
+  return version.late === "SKIP" ? version.startDeadlineMs : null;
 }
 
 /** Where an item's member stands in the request, for rejections. */
@@ -55,6 +63,7 @@ export function requestHash(items: StartItem[], ...more: unknown[][]): Buffer {
     ...(item.rerunOf == null ? [] : [{ rerunOf: item.rerunOf }]),
     ...(item.affinity == null ? [] : [item.affinity.group, item.affinity.key]),
     ...(item.joins == null ? [] : [{ joins: item.joins }]),
+    ...(item.retry == null ? [] : [{ retry: item.retry }]),
   ]);
   return createHash("sha256")
     .update(JSON.stringify(asked.concat(more)))
@@ -120,6 +129,7 @@ export async function resolveItems(
       bytes: item.inputBytes ?? null,
       tags: item.tags == null ? null : checkTags(item.tags, field("tags")),
       gates: gates && JSON.stringify(gates),
+      retry: item.retry ?? null,
     };
     runs.push(run);
     if (item.requires != null) {

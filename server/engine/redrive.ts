@@ -83,16 +83,16 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, ready_at)
+        scheduled_at, input, payload, tags, fence, failures, lost, released, retry, checkpoint, ready_at)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, now.at
+        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, retry, checkpoint, now.at
       from gone g join edit e on e.id = g.id, now where g.wakes is null and g.gates is null
     ),
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, retry, checkpoint, wake_at, wake_kind)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, gates, fence, 0, 0, released, g.wakes,
+        scheduled_at, e.input, e.payload, tags, gates, fence, 0, 0, released, retry, checkpoint, g.wakes,
         case when g.wakes is not null then 'TIME' end
       from gone g join edit e on e.id = g.id where g.wakes is not null or g.gates is not null
     )

@@ -32,9 +32,12 @@ export async function releaseDue(
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, now.at
+      from gone, now
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
     union all
@@ -133,9 +136,12 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, now.at
+      from gone, now
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
   announceReady(context, moved);
@@ -157,9 +163,12 @@ export async function releaseThrough(transaction: Transaction, ids: string[]): P
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, ready_at)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, ready_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, now.at from gone, now
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+        skip_at, now.at
+      from gone, now
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
 }

@@ -5,6 +5,7 @@
 import { affinityOf } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 import { isEnded, type RunState } from "../core/run.ts";
 import type { Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
@@ -25,6 +26,8 @@ interface Origin {
   requires: Requirement | null;
   /** JSON text of its group and key. */
   affinity: string | null;
+  /** Its own policy. */
+  retry: RetryPolicy | null;
 }
 
 /** Throws NOT_FOUND, also when the job is gone, ILLEGAL_STATE while the run goes on, and what `start` throws. */
@@ -43,7 +46,8 @@ export async function rerun(
       (
         select x.key from escapement.ended e cross join lateral jsonb_to_recordset(e.gates::jsonb) as x(gate int, key text)
         join escapement.gate g on g.id = x.gate where e.id = r.id and g.kind = 'AFFINITY'
-      ) as affinity
+      ) as affinity,
+      (select e.retry from escapement.ended e where e.id = r.id) as retry
     from escapement.run r
     join escapement.namespace n on n.id = r.namespace_id
     join escapement.job j on j.id = r.job_id
@@ -63,6 +67,7 @@ export async function rerun(
       tags: origin.tags,
       requires: origin.requires,
       affinity: affinityOf(origin.affinity),
+      retry: origin.retry,
       idempotencyKey: idempotencyKey ?? null,
       rerunOf: runId,
     },

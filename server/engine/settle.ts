@@ -9,6 +9,7 @@ import { refuseNul } from "../core/json.ts";
 import { limitExceeded } from "../core/rejection.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import { decideSettlement, type RunState, type Settlement } from "../core/run.ts";
+import type { Sql } from "../store/connection.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
 import type { SettleItem, SettleResult } from "./engine.ts";
 import { createLane } from "./lane.ts";
@@ -29,10 +30,12 @@ interface Facts {
   elapsedMs: number;
   cancelReason: string | null;
   cancelRequested: boolean;
+  /** The run's own policy. */
+  retry: RetryPolicy | null;
 }
 
 /** The optimistic guess about a release: nobody asked to cancel. */
-const UNSEEN = { failures: 0, elapsedMs: 0, cancelRequested: false, cancelReason: null };
+const UNSEEN = { failures: 0, elapsedMs: 0, cancelRequested: false, cancelReason: null, retry: null };
 const UNKNOWN: SettleResult = { status: "unknown" };
 const SUCCEEDED: SettleResult = { status: "ok", state: "SUCCEEDED" };
 /** A settle races with at most one cancel request and one expiry; each look decides anew. */
@@ -145,13 +148,24 @@ async function readFacts({ sql }: EngineContext, reports: Report[]): Promise<Map
   const rows = await sql<(Facts & { leaseId: string })[]>`
     select i.lease_id as "leaseId", l.id, l.secret, l.version_id as "versionId", l.failures,
       l.cancel_at is not null as "cancelRequested", l.cancel_reason as "cancelReason",
-      extract(epoch from escapement.clock() - coalesce(
-        (select min(a.started_at) from escapement.attempt a where a.run_id = l.id), l.started_at))::float8 * 1000
-        as "elapsedMs"
+      l.retry, ${elapsedMs(sql)} as "elapsedMs"
     from unnest(${reports.map((r) => r.leaseId)}::text[], ${reports.map((r) => r.runId)}::bigint[],
       ${reports.map((r) => r.secret)}::uuid[]) as i(lease_id, run_id, secret)
     join escapement.lease l on l.id = i.run_id and l.secret = i.secret`;
   return new Map(rows.map((row) => [row.leaseId, row]));
+}
+
+/**
+ * From the first start until now, of the run of lease `l`. A run that was put back after its end counts from its first
+ * start since then: its budget of retries is a fresh one.
+ */
+export function elapsedMs(sql: Sql): ReturnType<Sql> {
+  return sql`extract(epoch from escapement.clock() - coalesce((
+    select min(a.started_at) from escapement.attempt a
+    where a.run_id = l.id and a.fence > coalesce((
+      select max(b.fence) from escapement.attempt b
+      where b.run_id = l.id and b.state in ('FAILED', 'CANCELLED', 'SUCCEEDED')), 0)
+  ), l.started_at))::float8 * 1000`;
 }
 
 /** Pairs reports with departures. A report whose facts were read and are missing is left to `replay`. */
@@ -166,9 +180,9 @@ async function decide(
   for (const report of reports) {
     const facts = known.get(report.leaseId);
     if (!facts && (mustKnow || report.outcome !== "released")) continue;
-    const { failures, elapsedMs, cancelRequested, cancelReason } = facts ?? UNSEEN;
+    const { failures, elapsedMs, cancelRequested, cancelReason, retry } = facts ?? UNSEEN;
     const version = facts && versions.get(facts.versionId);
-    const policy: RetryPolicy = version?.retry ?? { kind: "off" };
+    const policy: RetryPolicy = retry ?? version?.retry ?? { kind: "off" };
     const settlement = decideSettlement({
       outcome: report.outcome,
       cancelRequested,
@@ -192,6 +206,7 @@ async function decide(
         error: errorOf(settlement, report, cancelReason),
         deadLetter: settlement.to === "FAILED" && (version?.deadLetter ?? true),
         ...(settlement.event === "retry" ? { delayMs: settlement.delayMs } : {}),
+        ...(report.checkpoint === undefined ? {} : { checkpoint: report.checkpoint }),
       },
     });
   }

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, booleans, byteas } from "./context.ts";
 import type { Wait } from "./enqueue.ts";
-import { isLarge, type NewRun } from "./new-run.ts";
+import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
 /** The runs of one call. */
 export interface StagedCall {
@@ -41,18 +41,22 @@ export async function stage(
         ${column((_, at) => (isJoin(at) ? others : null))}::int[],
         ${booleans(column((_, at) => joins && at !== others))}::text[]::boolean[],
         ${column((_, at) => ids(at, "AFTER"))}::text[], ${column((_, at) => ids(at, "JOIN"))}::text[],
-        ${column((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[]
+        ${column((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(column((run) => run.bytes))}::text[]::bytea[],
+        ${column((run) => run.retry && JSON.stringify(run.retry))}::text[],
+        ${column((run) => skipAfterMs(run.version))}::float8[]
       ) with ordinality as i(namespace_id, job_id, version_id, queue_id, priority, run_at, delay_ms, input, payload,
-        tags, gates, joins, awaited, after_ids, join_ids, large_json, bytes, n), now
+        tags, gates, joins, awaited, after_ids, join_ids, large_json, bytes, retry, skip_after_ms, n), now
     ),
     made_payload as (
       insert into escapement.payload (run_id, json, bytes) select id, large_json, bytes from child where payload > 0
     ),
     made as (
       insert into escapement.staged (id, namespace_id, job_id, version_id, queue_id, priority, parent_id, scheduled_at,
-        input, payload, tags, gates, awaited, secret, joins, call, wake_at, after_ids, join_ids)
+        input, payload, tags, gates, awaited, retry, skip_at, secret, joins, call, wake_at,
+        after_ids, join_ids)
       select id, namespace_id, job_id, version_id, queue_id, priority, ${lease.runId}, coalesce(wake_at, now.at),
-        input, payload, tags::text[], gates, awaited, ${lease.secret}, joins, ${randomInt(2 ** 31 - 1)}, wake_at,
+        input, payload, tags::text[], gates, awaited, retry::jsonb,
+        coalesce(wake_at, now.at) + skip_after_ms * interval '1 millisecond', ${lease.secret}, joins, ${randomInt(2 ** 31 - 1)}, wake_at,
         after_ids::bigint[], join_ids::bigint[]
       from child, now
     )

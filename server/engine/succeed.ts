@@ -49,10 +49,10 @@ export async function succeed(context: EngineContext, successes: Success[]): Pro
     ),
     archived as (
       insert into escapement.ended (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry,
         ready_at, secret, executor_id, started_at, ended_at, state, outcome, output, progress)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry,
         ready_at, secret, executor_id, started_at, now.at, 'SUCCEEDED', 'SUCCEEDED', output, progress
       from gone g, now
     ),

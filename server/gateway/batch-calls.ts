@@ -15,25 +15,31 @@ import { asRejection } from "../store/connection.ts";
 import { type Caller, callerOf } from "./access.ts";
 import { checkClaim, drainText, type Taken, takeLeases } from "./claim.ts";
 import { describe } from "./describe.ts";
-import { milliseconds, outputOf } from "./lease-calls.ts";
+import { checkpointText, milliseconds, outputOf } from "./lease-calls.ts";
 import { leasesText } from "./lease-text.ts";
 import type { GatewayParts, Routes } from "./parts.ts";
 import { listenerOf, sendJsonText } from "./replies.ts";
 
-/** What belongs to one outcome only. */
-const MEMBERS = {
-  succeeded: ["output", "outputBase64"],
-  failed: ["error", "retry", "retryAfterSeconds"],
-  released: [],
-} as const satisfies Record<WireItem["outcome"], readonly (keyof WireItem)[]>;
+/** What does not belong to every outcome, and which it belongs to. */
+const MEMBERS: [keyof WireItem, WireItem["outcome"][]][] = [
+  ["output", ["succeeded"]],
+  ["outputBase64", ["succeeded"]],
+  ["error", ["failed"]],
+  ["retry", ["failed"]],
+  ["retryAfterSeconds", ["failed"]],
+  ["checkpoint", ["failed", "released"]],
+];
 
 function settleItem(item: WireItem, at: number): SettleItem {
-  const { lease, outcome, error, retry, retryAfterSeconds } = item;
+  const { lease, outcome, error, retry, retryAfterSeconds, checkpoint } = item;
   const field = `results[${at}]`;
-  for (const [of, members] of Object.entries(MEMBERS)) {
-    const foreign = of === outcome ? undefined : members.find((member) => item[member] !== undefined);
-    if (foreign !== undefined)
-      throw badInput(`${field}.${foreign}`, `belongs to outcome "${of}", not to "${outcome}"`);
+  for (const [member, outcomes] of MEMBERS) {
+    if (item[member] !== undefined && !outcomes.includes(outcome)) {
+      throw badInput(
+        `${field}.${member}`,
+        `belongs to outcome "${outcomes.join('" or "')}", not to "${outcome}"`,
+      );
+    }
   }
   if (outcome === "failed" && error === undefined) {
     throw badInput(`${field}.error`, 'is missing: outcome "failed" needs an error with a message');
@@ -45,6 +51,7 @@ function settleItem(item: WireItem, at: number): SettleItem {
     error,
     retry,
     retryAfterMs: milliseconds(retryAfterSeconds),
+    checkpoint: checkpointText(checkpoint, `${field}.checkpoint`),
   };
 }
 

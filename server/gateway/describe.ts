@@ -81,7 +81,7 @@ export const OPERATIONS = {
     tag: "Leases",
     summary: "Heartbeat",
     description:
-      "Prolongs the lease to `leaseSeconds` from now. `cancel: true` says that somebody cancelled the run.",
+      "Prolongs the lease to `leaseSeconds` from now. `cancel: true` says that somebody cancelled the run. A `checkpoint` is stored for the next attempt before the answer.",
   },
   complete: {
     tag: "Leases",

@@ -11,6 +11,7 @@ import {
   SettleAnswer,
 } from "../../worker/protocol.ts";
 import { LIMITS } from "../config.ts";
+import { refuseNul } from "../core/json.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import { parseLeaseId } from "../engine/context.ts";
 import { LeaseLost, type SettleItem, type StartItem } from "../engine/engine.ts";
@@ -57,12 +58,14 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
       }),
     },
     async (request): Promise<HeartbeatAnswer> => {
-      const { progress, message } = request.body;
+      const { progress, message, checkpoint } = request.body;
       if (message !== undefined && UNPRINTABLE.test(message)) {
         throw badInput("message", "must not hold control characters");
       }
       await scopes.require(callerOf(request), request.params.id);
-      const [result] = await engine.renew([{ leaseId: request.params.id, progress, message }]);
+      const [result] = await engine.renew([
+        { leaseId: request.params.id, progress, message, checkpoint: checkpointText(checkpoint) },
+      ]);
       const { leaseSeconds, cancel } = settled(result);
       return { leaseSeconds, cancel };
     },
@@ -93,13 +96,14 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
       schema: describe("fail", { params: LeasePath, body: FailRequest, answers: { 200: SettleAnswer } }),
     },
     (request) => {
-      const { error, retry, retryAfterSeconds } = request.body;
+      const { error, retry, retryAfterSeconds, checkpoint } = request.body;
       return settle(callerOf(request), {
         leaseId: request.params.id,
         outcome: "failed",
         error,
         retry,
         retryAfterMs: milliseconds(retryAfterSeconds),
+        checkpoint: checkpointText(checkpoint),
       });
     },
   );
@@ -114,7 +118,12 @@ export function leaseRoutes(app: Routes, parts: GatewayParts): void {
         answers: { 200: SettleAnswer },
       }),
     },
-    (request) => settle(callerOf(request), { leaseId: request.params.id, outcome: "released" }),
+    (request) =>
+      settle(callerOf(request), {
+        leaseId: request.params.id,
+        outcome: "released",
+        checkpoint: checkpointText(request.body.checkpoint),
+      }),
   );
 
   app.post(
@@ -219,6 +228,14 @@ export function outputOf(
   const field = `${place}outputBase64`;
   if (output !== undefined) throw badInput(field, "give either output or outputBase64, not both");
   return { outputBytes: bytesOf(outputBase64, field, LIMITS.outputBytes) };
+}
+
+/** What an attempt saves for the next one. */
+export function checkpointText(checkpoint: unknown, field = "checkpoint"): string | undefined {
+  if (checkpoint === undefined) return undefined;
+  const text = jsonText(checkpoint, field, LIMITS.checkpointBytes);
+  refuseNul(text, field);
+  return text;
 }
 
 /** What a lease's id says, if the lease is held and the caller reaches it. @throws NOT_FOUND, LeaseLost */

@@ -1,6 +1,6 @@
 /**
- * Leases as JSON text. Inputs are JSON text already and go in as they are, last, so that nothing in them can look
- * like a member of the lease to a shell that reads it with sed (PROTOCOL.md "Leases").
+ * Leases as JSON text. Checkpoints and inputs are JSON text already and go in as they are, last, so that nothing in
+ * them can look like a member of the lease to a shell that reads it with sed (PROTOCOL.md "Leases").
  */
 import type { ClaimedLease } from "../engine/engine.ts";
 
@@ -19,8 +19,9 @@ function commonText({ job, type, group }: ClaimedLease): string {
 
 /** Put together by hand: of a worker's share of the server's time, writing leases was the largest part. */
 function leaseText(lease: ClaimedLease): string {
-  const { leaseId, runId, attempt, attempts, parentId, fence, input, inputBytes } = lease;
+  const { leaseId, runId, attempt, attempts, parentId, fence, checkpoint, input, inputBytes } = lease;
   const parent = parentId === null ? "" : `,"parent":"${parentId}"`;
+  const saved = checkpoint === null ? "" : `,"checkpoint":${checkpoint}`;
   const given =
     inputBytes !== null
       ? `,"inputBase64":"${inputBytes.toString("base64")}"`
@@ -30,7 +31,7 @@ function leaseText(lease: ClaimedLease): string {
   return (
     `{"id":"${leaseId}","run":"${runId}","attempt":${attempt},${commonText(lease)},` +
     `"scheduledAt":"${new Date(lease.scheduledAt).toISOString()}","leaseSeconds":${lease.leaseSeconds},"timeoutSeconds":${lease.timeoutSeconds},` +
-    `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent},"fence":${fence}${given}}`
+    `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent},"fence":${fence}${saved}${given}}`
   );
 }
 

@@ -1,9 +1,11 @@
 /** A run to start as the protocol writes it, to what the engine takes. */
-import type { StartRun } from "../../worker/protocol.ts";
+import type { StartRun, RetryPolicy as WireRetry } from "../../worker/protocol.ts";
 import { LIMITS } from "../config.ts";
+import { formatDuration } from "../core/duration.ts";
 import { checkName } from "../core/name.ts";
 import { checkLabels } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
+import { checkRetry, type RetryInput } from "../core/retry.ts";
 import type { StartItem } from "../engine/engine.ts";
 import { bytesOf, jsonText } from "./body.ts";
 
@@ -35,7 +37,32 @@ export function startItem(run: StartRun, namespace: string, field: string): Star
     };
   }
   if (run.joins !== undefined) item.joins = run.joins;
+  if (run.retry !== undefined) item.retry = checkRetry(retryOf(run.retry), `${field}.retry`);
   return item;
+}
+
+const duration = (seconds: number | undefined): string | undefined =>
+  seconds === undefined ? undefined : formatDuration(seconds * 1000);
+
+/** The protocol's seconds to the API's durations. */
+function retryOf({ fixed, backoff, ...plain }: WireRetry): RetryInput {
+  return {
+    ...plain,
+    fixed: fixed && {
+      delay: duration(fixed.delaySeconds),
+      max: fixed.max,
+      maxElapsed: duration(fixed.maxElapsedSeconds),
+    },
+    backoff: backoff && {
+      initialDelay: duration(backoff.initialDelaySeconds),
+      delay: duration(backoff.delaySeconds),
+      factor: backoff.factor,
+      cap: duration(backoff.capSeconds),
+      max: backoff.max,
+      maxElapsed: duration(backoff.maxElapsedSeconds),
+      jitter: backoff.jitter,
+    },
+  };
 }
 
 function instantOf(text: string, field: string): number {

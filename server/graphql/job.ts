@@ -1,5 +1,6 @@
 /** Jobs. Runs and triggers add their lists to it. */
 import type { OverlapPolicy } from "../core/gate.ts";
+import type { LatePolicy } from "../core/run.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
 import { findJob, type Job, listJobs } from "../store/jobs.ts";
 import { byName } from "./arguments.ts";
@@ -20,6 +21,14 @@ const Overlap = builder.enumType("OverlapPolicy", {
     SERIAL_PRIORITY: { description: "It waits; higher priority first." },
     SERIAL_REPLACE: { description: "The other is cancelled; it starts when that one has stopped." },
   } satisfies Record<OverlapPolicy, object>,
+});
+
+const Late = builder.enumType("LatePolicy", {
+  description: "What becomes of a run that could only start after its startDeadline.",
+  values: {
+    RUN: { description: "It starts late, and is marked so." },
+    SKIP: { description: "It ends SKIPPED, whatever held it up; one that has started before never does." },
+  } satisfies Record<LatePolicy, object>,
 });
 
 export const JobType = builder.objectRef<Job>("Job");
@@ -48,7 +57,16 @@ builder.node(JobType, {
       description: "Of runs without an input of their own.",
     }),
     priority: t.exposeInt("priority", { description: "Higher starts first." }),
-    retry: t.expose("retry", { type: Retry }),
+    retry: t.field({
+      type: Retry,
+      description: "Its own policy, or else its namespace's, or else the server's.",
+      resolve: ({ retry, namespaceRetry }, _args, { catalog }) =>
+        retry ?? namespaceRetry ?? catalog.defaultRetry,
+    }),
+    retryInherited: t.boolean({
+      description: "The policy is the namespace's or the server's.",
+      resolve: ({ retry }) => retry === null,
+    }),
     timeout: t.expose("timeoutMs", { type: "Duration", description: "Of one attempt." }),
     startDeadline: t.expose("startDeadlineMs", {
       type: "Duration",
@@ -67,6 +85,7 @@ builder.node(JobType, {
       nullable: true,
       description: "Of its runs' logs and files; null: the namespace's.",
     }),
+    late: t.expose("late", { type: Late }),
     version: t.exposeInt("version", {
       description: "Grows with every change; a run keeps the one it started with.",
     }),
@@ -123,6 +142,7 @@ const JobInput = builder.inputType("JobInput", {
       description: "Runs of it ready or running at once, in the whole cluster. Unset: no limit.",
     }),
     retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
+    late: t.field({ type: Late, defaultValue: "RUN" }),
   }),
 });
 
@@ -143,6 +163,7 @@ const JobPatch = builder.inputType("JobPatch", {
     overlap: t.field({ type: Overlap }),
     maxParallel: t.int(),
     retention: t.field({ type: RetentionInput }),
+    late: t.field({ type: Late }),
   }),
 });
 

@@ -13,8 +13,10 @@ import {
   type GateHold,
   type Payload,
   type Run,
+  type RunExtras,
   readAttempts,
   readDependencies,
+  readExtras,
   readGateHolds,
   readOutputBytes,
   readOutputs,
@@ -35,6 +37,7 @@ export interface Loaders {
   output: Load<string, string>;
   outputBytes: Load<string, Buffer>;
   payload: Load<string, Payload>;
+  extras: Load<string, RunExtras>;
   attempts: Load<string, Attempt[]>;
   dependencies: Load<string, string[]>;
   /** True for dead letters, null for others. */
@@ -77,6 +80,7 @@ export function createLoaders(sql: Sql): Loaders {
     output: batched((ids) => readOutputs(sql, ids)),
     outputBytes: batched((ids) => readOutputBytes(sql, ids)),
     payload: batched((ids) => readPayloads(sql, ids)),
+    extras: batched((ids) => readExtras(sql, ids)),
     attempts: batched((ids) => readAttempts(sql, ids)),
     dependencies: batched((ids) => readDependencies(sql, ids)),
     dead: batched((ids) => readDead(sql, ids)),

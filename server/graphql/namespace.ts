@@ -1,17 +1,35 @@
-/** Namespaces. */
-import { createNamespace, listNamespaces, type Namespace } from "../store/namespaces.ts";
+/** Namespaces and their settings. */
+import { createNamespace, listNamespaces, type Namespace, updateNamespace } from "../store/namespaces.ts";
 import { builder } from "./builder.ts";
+import { namespaceOf } from "./context.ts";
+import { Retry, RetryInput } from "./retry.ts";
 
 const NamespaceType = builder.objectRef<Namespace>("Namespace").implement({
   fields: (t) => ({
     id: t.id({ resolve: ({ id }) => `namespace_${id}` }),
     name: t.exposeString("name"),
+    retry: t.field({
+      type: Retry,
+      description: "Of jobs without a policy of their own: the namespace's, or else the server's.",
+      resolve: ({ retry }, _args, { catalog }) => retry ?? catalog.defaultRetry,
+    }),
+    retryInherited: t.boolean({
+      description: "The policy is the server's.",
+      resolve: ({ retry }) => retry === null,
+    }),
     createdAt: t.expose("createdAt", { type: "DateTime" }),
   }),
 });
 
 const NamespaceInput = builder.inputType("NamespaceInput", {
   fields: (t) => ({ name: t.string({ required: true }) }),
+});
+
+const NamespacePatch = builder.inputType("NamespacePatch", {
+  description: "What is absent or null stays as it is.",
+  fields: (t) => ({
+    retry: t.field({ type: RetryInput, description: "For jobs that say nothing about retries." }),
+  }),
 });
 
 builder.queryField("namespaces", (t) =>
@@ -22,10 +40,20 @@ builder.queryField("namespaces", (t) =>
   }),
 );
 
-builder.mutationField("createNamespace", (t) =>
-  t.field({
+builder.mutationFields((t) => ({
+  createNamespace: t.field({
     type: NamespaceType,
     args: { input: t.arg({ type: NamespaceInput, required: true }) },
     resolve: (_root, { input }, { database }) => createNamespace(database.sql, input.name),
   }),
-);
+  updateNamespace: t.field({
+    type: NamespaceType,
+    description: "Its settings hold at once, for runs that wait or run too.",
+    args: {
+      name: t.arg.string({ required: true }),
+      input: t.arg({ type: NamespacePatch, required: true }),
+    },
+    resolve: async (_root, { name, input }, context) =>
+      updateNamespace(context.definitions, await namespaceOf(context, name, "name"), input),
+  }),
+}));

@@ -58,6 +58,10 @@ const BackoffRetryInput = builder.inputType("BackoffRetryInput", {
 export const RetryInput = builder.inputType("RetryInput", {
   isOneOf: true,
   fields: (t) => ({
+    inherit: t.boolean({
+      description:
+        "True: what the next level says. A run asks its job, a job its namespace, that the server.",
+    }),
     off: t.boolean(),
     fixed: t.field({ type: FixedRetryInput }),
     backoff: t.field({ type: BackoffRetryInput }),

@@ -31,6 +31,7 @@ export const RULES: Record<"Query" | "Mutation" | "Subscription", Record<string,
   },
   Mutation: {
     createNamespace: "administerAll",
+    updateNamespace: "administer",
     createJob: "administer",
     updateJob: "administer",
     deleteJob: "administer",

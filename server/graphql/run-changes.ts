@@ -3,6 +3,7 @@ import { type GraphQLResolveInfo, Kind } from "graphql";
 import { durationMs } from "../core/duration.ts";
 import { checkLabels, type Requirement } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
+import { checkRetry } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
 import type { NewInput, StartedRun, StartItem } from "../engine/engine.ts";
 import { checkText } from "../store/definitions.ts";
@@ -11,6 +12,7 @@ import { builder } from "./builder.ts";
 import { BulkChangeType, bulkArguments } from "./bulk.ts";
 import { type Context, namespaceOf, namespaceShown, present } from "./context.ts";
 import type { JsonText } from "./json.ts";
+import { RetryInput } from "./retry.ts";
 import { RunType, runOf } from "./run.ts";
 import { RunFilter, readRunFilter } from "./run-lists.ts";
 
@@ -43,6 +45,7 @@ const StartRunInput = builder.inputType("StartRunInput", {
       description:
         "Runs to wait for together with all that they start, whatever they end as; they become this run's results.",
     }),
+    retry: t.field({ type: RetryInput, description: "Instead of the job's." }),
   }),
 });
 
@@ -78,6 +81,7 @@ function readStart(input: StartInput, place: string): StartItem {
     after: input.after ?? null,
     requires: readRequirement(input, place),
     joins: input.joins ?? null,
+    retry: checkRetry(input.retry, `${place}retry`),
   };
 }
 

@@ -12,6 +12,7 @@ import { type Context, present, visible } from "./context.ts";
 import { ExecutorType } from "./executor.ts";
 import { JobType } from "./job.ts";
 import { readChunk, readLogCursor } from "./log.ts";
+import { Retry } from "./retry.ts";
 import { AttemptType, FileType, failureOf, LogChunkType, RunError } from "./run-parts.ts";
 import { TriggerType } from "./trigger.ts";
 
@@ -105,6 +106,18 @@ builder.node(RunType, {
       nullable: true,
       resolve: async ({ id, payload }, _args, { load }) =>
         payload === INPUT_IN_BYTES ? (await load.payload(id))?.bytes : null,
+    }),
+    retry: t.field({
+      type: Retry,
+      description: "Its own policy, or else its job's.",
+      resolve: async (run, _args, context) =>
+        (await context.load.extras(run.id))?.retry ?? (await versionOf(run, context)).retry,
+    }),
+    checkpoint: t.field({
+      type: "JSON",
+      nullable: true,
+      description: "What an attempt saved for the next one; forgotten when the run succeeds.",
+      resolve: async ({ id }, _args, { load }) => (await load.extras(id))?.checkpoint,
     }),
     output: t.field({
       type: "JSON",

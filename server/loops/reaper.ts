@@ -1,9 +1,10 @@
-/** Sweeps overdue leases and repairs holds, on the leader. */
+/** Sweeps overdue leases and late runs and repairs holds, on the leader. */
 import { LIMITS, RHYTHM } from "../config.ts";
 import { announceForeign } from "../engine/announce.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
+import { skipLate } from "../engine/skip.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -24,13 +25,16 @@ export function createReaper(
       const guard = leader.guard();
       if (guard === null) return RHYTHM.sweepMs;
       const overdue = await expire(context, guard);
+      const skipped = await skipLate(context);
       await announceSilent(context);
       const foreign = await announceForeign(context);
       if (sweeps++ % SWEEPS_PER_REPAIR === 0) {
         await repairHolds(context);
         await context.gates.repair();
       }
-      return overdue === LIMITS.expireBatch || foreign === LIMITS.announceBatch ? 0 : RHYTHM.sweepMs;
+      const full =
+        overdue === LIMITS.expireBatch || skipped >= LIMITS.releaseBatch || foreign === LIMITS.announceBatch;
+      return full ? 0 : RHYTHM.sweepMs;
     },
   });
 }

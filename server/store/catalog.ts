@@ -1,12 +1,14 @@
 /**
  * Definitions that the hot path needs, kept in memory: namespaces, queues, jobs by name and job versions.
  * Versions never change, so they are never stale; a job's current version is checked again by the statement
- * that uses it, and `forget` drops what another server changed.
+ * that uses it, and `forget` drops what another server changed. A version's retry policy is resolved when it is read
+ * (the job's, else its namespace's, else the server's), so that nobody does it again on the hot path.
  */
 import type { JobGate } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { badInput, notFound } from "../core/rejection.ts";
-import type { RetryPolicy } from "../core/retry.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "../core/retry.ts";
+import type { LatePolicy } from "../core/run.ts";
 import type { Sql } from "./connection.ts";
 import { createQueues } from "./queues.ts";
 
@@ -26,6 +28,7 @@ export interface JobVersion {
   /** JSON text. */
   input: string | null;
   priority: number;
+  /** Resolved: what runs without a policy of their own follow. */
   retry: RetryPolicy;
   timeoutMs: number | null;
   startDeadlineMs: number;
@@ -33,6 +36,7 @@ export interface JobVersion {
   deadLetter: boolean;
   /** What its runs have to pass. */
   gates: JobGate[];
+  late: LatePolicy;
 }
 
 /** Versions kept; the least recently added goes first. A fleet's worth of jobs, some 500 bytes each. */
@@ -40,19 +44,23 @@ const VERSIONS_KEPT = 50_000;
 
 export type Catalog = ReturnType<typeof createCatalog>;
 
-export function createCatalog(sql: Sql) {
+/** `defaultRetry` is the policy of jobs that have none, in namespaces that have none. */
+export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETRY) {
   const namespaces = new Map<string, { id: number; name: string }>();
   const namespaceNames = new Map<number, string>();
   const affinityGates = new Map<number, number>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
+  /** Grows when the namespaces' settings change: what was read before may not be kept. */
+  let settings = 0;
 
   const readVersions = async (where: ReturnType<Sql>): Promise<JobVersion[]> => {
+    const readAt = settings;
     const rows = await sql<JobVersion[]>`
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
-        v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority, v.retry,
-        v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
-        v.dead_letter as "deadLetter",
+        v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority,
+        coalesce(v.retry, n.retry) as retry, v.timeout_ms::float8 as "timeoutMs",
+        v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late,
         coalesce((
           select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy))
           from escapement.gate g
@@ -64,6 +72,8 @@ export function createCatalog(sql: Sql) {
       join escapement.queue q on q.id = v.queue_id
       where ${where}`;
     for (const version of rows) {
+      version.retry ??= defaultRetry;
+      if (readAt !== settings) continue;
       versions.set(version.id, version);
       if (versions.size > VERSIONS_KEPT) versions.delete(versions.keys().next().value as number);
     }
@@ -144,6 +154,16 @@ export function createCatalog(sql: Sql) {
     forget(): void {
       currentVersions.clear();
     },
+
+    /** Drops what the namespaces' settings went into, after one of them changed here or elsewhere. */
+    forgetSettings(): void {
+      settings += 1;
+      versions.clear();
+      currentVersions.clear();
+    },
+
+    /** The server's policy. */
+    defaultRetry,
   };
   return catalog;
 }

@@ -19,6 +19,8 @@ export type Change =
   | { kind: "job"; id: number; namespaceId: number }
   | { kind: "trigger"; id: number; namespaceId: number }
   | { kind: "executor"; id: number; namespaceId: number }
+  /** Its settings. */
+  | { kind: "namespace"; id: number; namespaceId: number }
   /** New text in a run's log. */
   | { kind: "log"; runId: string; namespaceId: number };
 
@@ -66,7 +68,7 @@ interface Message {
 }
 type PackedChange =
   | [kind: "r", id: string, ns: number, job: number, state: number]
-  | [kind: "j" | "t" | "e", id: number, ns: number]
+  | [kind: "j" | "t" | "e" | "n", id: number, ns: number]
   | [kind: "l", run: string, ns: number];
 
 const NAME = "escapement";
@@ -91,6 +93,8 @@ function pack(change: Change): PackedChange {
       return ["t", change.id, change.namespaceId];
     case "executor":
       return ["e", change.id, change.namespaceId];
+    case "namespace":
+      return ["n", change.id, change.namespaceId];
   }
 }
 
@@ -112,6 +116,8 @@ function unpack(packed: PackedChange): Change {
       return { kind: "trigger", id: packed[1], namespaceId: packed[2] };
     case "e":
       return { kind: "executor", id: packed[1], namespaceId: packed[2] };
+    case "n":
+      return { kind: "namespace", id: packed[1], namespaceId: packed[2] };
   }
 }
 

@@ -7,6 +7,7 @@ import { checkLabels, type Requirement, requirementText, sortedLabels } from "..
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { checkRetention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
+import type { LatePolicy } from "../core/run.ts";
 import { guarded, type Sql } from "./connection.ts";
 import { checkInput, checkPriority, checkText, type Definitions, TRIES } from "./definitions.ts";
 import { findJob, type Job, type JobContent, readJobs } from "./jobs.ts";
@@ -35,6 +36,7 @@ export type JobPatch = Optional<{
   /** Null clears it: no limit. */
   maxParallel: number;
   retention: RetentionInput;
+  late: LatePolicy;
 }>;
 
 /** What a retention may ask for. */
@@ -47,13 +49,14 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   requires: null,
   input: null,
   priority: 5,
-  retry: checkRetry(null),
+  retry: null,
   timeoutMs: 300_000,
   startDeadlineMs: 900_000,
   deadLetter: true,
   overlap: "PARALLEL",
   maxParallel: null,
   retention: null,
+  late: "RUN",
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -156,6 +159,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     overlap,
     maxParallel,
     retention,
+    late,
   } = patch;
   return {
     description:
@@ -182,6 +186,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
           ? null
           : checkLimit(maxParallel, "maxParallel"),
     retention: retention == null ? keep(retention, content.retention) : checkRetention(retention, KEEPABLE),
+    late: late ?? content.late,
   };
 }
 
@@ -206,8 +211,8 @@ function sameContent(job: JobContent, content: JobContent): boolean {
 }
 
 /** The database keeps the policy's keys in an order of its own. */
-function sameRetry(one: RetryPolicy, other: RetryPolicy): boolean {
-  const sorted = (policy: RetryPolicy) => JSON.stringify(Object.entries(policy).sort());
+function sameRetry(one: RetryPolicy | null, other: RetryPolicy | null): boolean {
+  const sorted = (policy: RetryPolicy | null) => JSON.stringify(Object.entries(policy ?? {}).sort());
   return sorted(one) === sorted(other);
 }
 
@@ -232,11 +237,11 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel)
+        dead_letter, overlap, max_parallel, late)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
-      ${sql.json(content.retry)}, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
-      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int
+      ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
+      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int, ${content.late}
     from job cross join queue`;
 }
 

@@ -2,6 +2,7 @@
 import type { OverlapPolicy } from "../core/gate.ts";
 import type { Retention } from "../core/retention.ts";
 import type { RetryPolicy } from "../core/retry.ts";
+import type { LatePolicy } from "../core/run.ts";
 import type { Sql } from "./connection.ts";
 import {
   every,
@@ -22,6 +23,7 @@ export interface Job extends JobContent {
   version: number;
   createdAt: Date;
   updatedAt: Date;
+  namespaceRetry: RetryPolicy | null;
   /** Deleted jobs are kept for the runs that name them. */
   deletedAt: Date | null;
 }
@@ -37,7 +39,8 @@ export interface JobContent {
   /** JSON text. */
   input: string | null;
   priority: number;
-  retry: RetryPolicy;
+  /** Null: the namespace's, else the server's. */
+  retry: RetryPolicy | null;
   timeoutMs: number;
   startDeadlineMs: number;
   deadLetter: boolean;
@@ -46,6 +49,7 @@ export interface JobContent {
   maxParallel: number | null;
   /** Null: the namespace's. */
   retention: Retention | null;
+  late: LatePolicy;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -130,10 +134,11 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
   return sql<Job[]>`
     select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version, j.retention,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
-      q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, v.timeout_ms::float8 as "timeoutMs",
-      v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.overlap,
-      v.max_parallel as "maxParallel"
+      q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, n.retry as "namespaceRetry",
+      v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
+      v.dead_letter as "deadLetter", v.overlap, v.max_parallel as "maxParallel", v.late
     from escapement.job j
+    join escapement.namespace n on n.id = j.namespace_id
     join escapement.job_version v on v.id = j.version_id
     join escapement.queue q on q.id = v.queue_id
     where ${where} ${rest}`;

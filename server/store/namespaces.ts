@@ -1,12 +1,21 @@
-/** Namespaces: created once, never renamed, and known to every server by name and number. */
+/** Namespaces: created once, never renamed, known to every server by name and number, with settings for their jobs. */
 import { checkName } from "../core/name.ts";
-import { conflict } from "../core/rejection.ts";
+import { conflict, notFound } from "../core/rejection.ts";
+import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import type { Sql } from "./connection.ts";
+import type { Definitions } from "./definitions.ts";
 
 export interface Namespace {
   id: number;
   name: string;
+  /** Of jobs without a policy of their own; null: the server's. */
+  retry: RetryPolicy | null;
   createdAt: Date;
+}
+
+/** What is absent or null stays as it is. */
+export interface NamespacePatch {
+  retry?: RetryInput | null | undefined;
 }
 
 /** Throws BAD_INPUT for a name that is not one, CONFLICT when it is taken. */
@@ -14,15 +23,35 @@ export async function createNamespace(sql: Sql, name: string): Promise<Namespace
   const [created] = await sql<Namespace[]>`
     insert into escapement.namespace (name) values (${checkName(name, "name")})
     on conflict (name) do nothing
-    returning id, name, created_at as "createdAt"`;
+    returning id, name, retry, created_at as "createdAt"`;
   if (!created) throw conflict(`there is already a namespace "${name}"`, "name");
   return created;
+}
+
+/**
+ * Holds from now on for every job that inherits, runs that wait or run included: a policy is asked when an attempt
+ * fails. Throws BAD_INPUT naming the field, and NOT_FOUND.
+ */
+export async function updateNamespace(
+  { sql, catalog, channel }: Definitions,
+  id: number,
+  patch: NamespacePatch,
+): Promise<Namespace> {
+  const retry = checkRetry(patch.retry);
+  const [updated] = await sql<Namespace[]>`
+    update escapement.namespace set retry = case when ${patch.retry != null} then ${retry && sql.json(retry)}::jsonb else retry end
+    where id = ${id}
+    returning id, name, retry, created_at as "createdAt"`;
+  if (!updated) throw notFound("such namespace", "name");
+  catalog.forgetSettings();
+  channel.publish([{ kind: "namespace", id, namespaceId: id }]);
+  return updated;
 }
 
 /** By name; only the one with the number `scope`, when it is given. */
 export function listNamespaces(sql: Sql, scope: number | null): Promise<Namespace[]> {
   return sql<Namespace[]>`
-    select id, name, created_at as "createdAt" from escapement.namespace
+    select id, name, retry, created_at as "createdAt" from escapement.namespace
     where ${scope}::int is null or id = ${scope}
     order by name`;
 }

@@ -1,6 +1,7 @@
 /** Runs as they are read, wherever their row is, with what hangs on them. One statement sees a run in one place. */
 import type { AttemptOutcome } from "../core/attempt.ts";
 import type { GateKind } from "../core/gate.ts";
+import type { RetryPolicy } from "../core/retry.ts";
 import type { RunState, RunView } from "../core/run.ts";
 import type { Sql } from "./connection.ts";
 import type { Fragment } from "./page.ts";
@@ -106,6 +107,25 @@ export async function readPayloads(sql: Sql, runIds: string[]): Promise<Map<stri
   const rows = await sql<(Payload & { id: string })[]>`
     select run_id as id, json, bytes from escapement.payload where run_id = any(${runIds}::bigint[])`;
   return new Map(rows.map(({ id, ...payload }) => [id, payload]));
+}
+
+/** What few runs have of their own. */
+export interface RunExtras {
+  /** Instead of the job's. */
+  retry: RetryPolicy | null;
+  /** JSON text that an attempt saved for the next one. */
+  checkpoint: string | null;
+}
+
+export async function readExtras(sql: Sql, runIds: string[]): Promise<Map<string, RunExtras>> {
+  const places = ["waiting", "ready", "lease", "ended"].map(
+    (table) =>
+      sql`select id, retry, checkpoint from escapement.${sql(table)} where id = any(${runIds}::bigint[])`,
+  );
+  const rows = await sql<
+    (RunExtras & { id: string })[]
+  >`${places.reduce((all, one) => sql`${all} union all ${one}`)}`;
+  return new Map(rows.map(({ id, ...extras }) => [id, extras]));
 }
 
 export interface Attempt {

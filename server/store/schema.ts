@@ -33,6 +33,8 @@ export const namespace = escapement.table("namespace", {
   name: text().notNull().unique("namespace_name_taken"),
   /** core/retention's Retention: of jobs that say nothing themselves. */
   retention: jsonb(),
+  /** core/retry's RetryPolicy for jobs that have none of their own; null: the server's. */
+  retry: jsonb(),
   createdAt: instant().notNull().default(sql`escapement.clock()`),
 });
 
@@ -98,8 +100,8 @@ export const jobVersion = escapement.table(
     /** JSON text; what a run without an input of its own gets. */
     input: text(),
     priority: smallint().notNull(),
-    /** core/retry's RetryPolicy. */
-    retry: jsonb().notNull(),
+    /** core/retry's RetryPolicy; null: the namespace's or the server's. */
+    retry: jsonb(),
     timeoutMs: bigint({ mode: "number" }),
     startDeadlineMs: bigint({ mode: "number" }).notNull(),
     /** Runs that fail for good are kept as dead letters. */
@@ -108,6 +110,8 @@ export const jobVersion = escapement.table(
     unique: jsonb(),
     overlap: text().notNull().default("PARALLEL"),
     maxParallel: integer(),
+    /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
+    late: text().notNull().default("RUN"),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
   },
   (t) => [
@@ -118,6 +122,7 @@ export const jobVersion = escapement.table(
       sql`overlap in ('PARALLEL', 'SERIAL_WAIT', 'SERIAL_DISCARD', 'SERIAL_PRIORITY', 'SERIAL_REPLACE')`,
     ),
     check("job_version_max_parallel", sql`max_parallel >= 1`),
+    check("job_version_late", sql`late in ('RUN', 'SKIP')`),
   ],
 );
 
@@ -215,18 +220,27 @@ const runColumns = {
   released: smallint().notNull().default(0),
   /** Other runs wait for this one's end. */
   awaited: boolean().notNull().default(false),
+  /** Its own policy (core/retry); null: the job version's. */
+  retry: jsonb(),
+  /** JSON text that an attempt saved for the next one. */
+  checkpoint: text(),
 };
+
+/** Of runs that have not started yet: too late to start, if their job says so. */
+const skipAt = { skipAt: instant() };
 
 export const waiting = escapement.table(
   "waiting",
   {
     ...runColumns,
+    ...skipAt,
     wakeAt: instant(),
     wakeKind: text(),
   },
   (t) => [
     index("waiting_wake").on(t.wakeAt).where(sql`wake_at is not null`),
     index("waiting_job").on(t.jobId, t.id),
+    index("waiting_skip").on(t.skipAt).where(sql`skip_at is not null`),
     index("waiting_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("waiting_wake_kind", sql`wake_kind in ('TIME', 'RETRY')`),
     check("waiting_wake_both", sql`(wake_at is null) = (wake_kind is null)`),
@@ -238,9 +252,11 @@ export const ready = escapement.table(
   "ready",
   {
     ...runColumns,
+    ...skipAt,
     readyAt: instant().notNull(),
   },
   (t) => [
+    index("ready_skip").on(t.skipAt).where(sql`skip_at is not null`),
     // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
     index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
     index("ready_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
@@ -419,6 +435,7 @@ export const staged = escapement.table(
   "staged",
   {
     ...runColumns,
+    ...skipAt,
     /** The run whose lease with this secret asked for it. */
     parentId: runId().notNull(),
     secret: uuid().notNull(),

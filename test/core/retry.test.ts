@@ -119,8 +119,9 @@ describe("a failed run", () => {
 });
 
 describe("a retry policy as given", () => {
-  it("is the default backoff when nothing is given", () => {
-    expect(checkRetry(null)).toEqual(DEFAULT_RETRY);
+  it("says nothing when nothing is given, and is the default backoff when only its kind is", () => {
+    expect(checkRetry(null)).toBeNull();
+    expect(checkRetry({ inherit: true })).toBeNull();
     expect(checkRetry({ backoff: {} })).toEqual(DEFAULT_RETRY);
     expect(DEFAULT_RETRY).toMatchObject({
       initialDelayMs: 10_000,
@@ -146,6 +147,8 @@ describe("a retry policy as given", () => {
     [{}, "retry"],
     [{ off: true, fixed: {} }, "retry"],
     [{ off: false }, "retry.off"],
+    [{ inherit: false }, "retry.inherit"],
+    [{ inherit: true, off: true }, "retry"],
     [{ fixed: { delay: "10s" } }, "retry.fixed.delay"],
     [{ fixed: { max: -1 } }, "retry.fixed.max"],
     [{ fixed: { max: 1.5 } }, "retry.fixed.max"],

@@ -38,6 +38,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
     [
       "tokens",
       ...["createJob", "updateJob", "deleteJob", "createTrigger", "updateTrigger", "deleteTrigger"],
+      "updateNamespace",
       ...["createToken", "revokeToken"],
     ].sort(),
   );

@@ -1,6 +1,7 @@
 /** An engine over a database of the test's own, without HTTP: for tests of the arrows themselves. */
 import { RHYTHM } from "../../server/config.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../server/core/retry.ts";
+import type { LatePolicy } from "../../server/core/run.ts";
 import { createEngine } from "../../server/engine/arrows.ts";
 import { type EngineContext, newServerId } from "../../server/engine/context.ts";
 import { elect } from "../../server/engine/elect.ts";
@@ -82,8 +83,17 @@ export async function openTestEngine(url?: string): Promise<TestEngine & { url: 
 export async function addJob(
   { sql, context }: Pick<TestEngine, "sql" | "context">,
   name: string,
-  options: { retry?: RetryPolicy; timeoutMs?: number; priority?: number; type?: string } = {},
+  options: {
+    /** Null: inherited. */
+    retry?: RetryPolicy | null;
+    timeoutMs?: number;
+    priority?: number;
+    type?: string;
+    startDeadlineMs?: number;
+    late?: LatePolicy;
+  } = {},
 ): Promise<void> {
+  const retry = options.retry === undefined ? DEFAULT_RETRY : options.retry;
   await sql`
     with made_queue as (
       insert into escapement.queue (namespace_id, "group", type) values (1, 'default', ${options.type ?? name})
@@ -91,9 +101,9 @@ export async function addJob(
     ),
     made_job as (insert into escapement.job (namespace_id, name) values (1, ${name}) returning id),
     made_version as (
-      insert into escapement.job_version (job_id, version, queue_id, priority, retry, timeout_ms, start_deadline_ms)
-      select j.id, 1, q.id, ${options.priority ?? 5}, ${sql.json((options.retry ?? DEFAULT_RETRY) as never)},
-        ${options.timeoutMs ?? 300_000}, 900000
+      insert into escapement.job_version (job_id, version, queue_id, priority, retry, timeout_ms, start_deadline_ms, late)
+      select j.id, 1, q.id, ${options.priority ?? 5}, ${retry && sql.json(retry)}::jsonb,
+        ${options.timeoutMs ?? 300_000}, ${options.startDeadlineMs ?? 900_000}, ${options.late ?? "RUN"}
       from made_job j, made_queue q returning id
     )
     select id from made_version`;

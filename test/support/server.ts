@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { type App, startApp } from "../../server/app.ts";
 import type { Config } from "../../server/config.ts";
+import { DEFAULT_RETRY } from "../../server/core/retry.ts";
 import { createTestDatabase } from "./database.ts";
 
 export interface TestServer extends App {
@@ -44,6 +45,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     allowedHosts: [],
     poolSize: 8,
     logLevel: "silent",
+    retry: DEFAULT_RETRY,
     ...options.config,
   };
   const app = await startApp({ config, databaseUrl, log: pino({ level: config.logLevel }) });

@@ -46,6 +46,8 @@ export function contextFor(lease: Partial<Lease> = {}): TriedContext {
     },
     flushLog: () => Promise.resolve(),
     progress: () => undefined,
+    checkpoint: lease.checkpoint,
+    saveCheckpoint: () => Promise.resolve(),
     putFile: async (name, data) => {
       files.set(name, await bytesOf(data));
     },
