@@ -66,6 +66,7 @@ const RUN_TABLES = [
   "staged",
   "dependency",
   "idempotency",
+  "place",
   "occurrence",
   "tally",
 ];

@@ -4,7 +4,7 @@ import type { ClosedLoop, Paced } from "../load.ts";
 import { type Consumer, createConsumer, type Workforce } from "./consumer.ts";
 import { type CycleOrder, cycle } from "./cycle.ts";
 import { createParkedPolls, type ParkedPolls } from "./parked.ts";
-import { createProducer, type Producer, type Transport } from "./producer.ts";
+import { createProducer, type FillOrder, type Producer, type Transport } from "./producer.ts";
 import type { Target } from "./target.ts";
 
 interface Parts {
@@ -33,7 +33,7 @@ answer({
   startOne: (load: ClosedLoop & { transport: Transport }) => connected().producer.startOne(load),
   startLists: (load: ClosedLoop & { transport: Transport; size: number }) =>
     connected().producer.startLists(load),
-  fill: (order: { count: number }) => connected().producer.fill(order),
+  fill: (order: FillOrder) => connected().producer.fill(order),
   pace: (load: Paced) => connected().producer.pace(load),
   drain: (force: Workforce) => connected().consumer.drain(force),
   listen: (force: Workforce) => connected().consumer.listen(force),

@@ -13,11 +13,19 @@ const PACED_CONNECTIONS = 100;
 const START_RUN = "mutation ($input: StartRunInput!) { startRun(input: $input) { id state } }";
 const START_RUNS = "mutation ($input: [StartRunInput!]!) { startRuns(input: $input) { id } }";
 
+export interface FillOrder {
+  count: number;
+  /** Set: each run has one of so many affinity keys, in turn. */
+  keys?: number;
+  /** Another job than the usual one. */
+  job?: string;
+}
+
 export interface Producer {
   startOne(load: ClosedLoop & { transport: Transport }): Promise<number>;
   startLists(load: ClosedLoop & { transport: Transport; size: number }): Promise<number>;
-  /** Puts runs into the queue as fast as it goes. */
-  fill(order: { count: number }): Promise<void>;
+  /** Puts runs into the queue as fast as it goes; returns runs per second. */
+  fill(order: FillOrder): Promise<number>;
   /** Single starts by REST; each carries the time at which it was sent. */
   pace(load: Paced): Promise<number>;
 }
@@ -62,17 +70,31 @@ export function createProducer({ url, operatorToken, job }: Target): Producer {
       });
     },
 
-    async fill({ count }) {
+    async fill({ count, keys, job: other }) {
       const full = list("rest", FILL.size);
       let left = count;
+      const keyed = (from: number, size: number): string => {
+        const one = (_: unknown, n: number): object => ({
+          job: other ?? job,
+          input: { n },
+          ...(keys && { affinity: { group: "bench", key: `customer-${(from + n) % keys}` } }),
+        });
+        return JSON.stringify({ runs: Array.from({ length: size }, one) });
+      };
+      const body = (size: number): string => {
+        if (keys !== undefined || other !== undefined) return keyed(left, size);
+        return size === FILL.size ? full : list("rest", size);
+      };
       const filler = async (_: unknown, number: number): Promise<void> => {
         while (left > 0) {
           const size = Math.min(left, FILL.size);
           left -= size;
-          await post(number, "rest", size === FILL.size ? full : list("rest", size));
+          await post(number, "rest", body(size));
         }
       };
+      const startedMs = nowMs();
       await Promise.all(Array.from({ length: FILL.lists }, filler));
+      return (count / (nowMs() - startedMs)) * 1000;
     },
 
     pace: (load) => {
