@@ -20,6 +20,10 @@ export const LIMITS = {
   errorBytes: 64 * 1024,
   /** Log text per attempt; the last line then says that more was cut off. */
   logBytes: 10 * 1024 * 1024,
+  /** A search in a log, and what one answer brings of it: a page of a dashboard, and the reader may go on. */
+  logSearchLength: 200,
+  logSearchLines: 1_000,
+  logSearchBytes: 256 * 1024,
   /** One log append: workers flush far more often than this fills. */
   logAppendBytes: 1024 * 1024,
   /** One output file: of any size that one upload can last. */

@@ -1,6 +1,8 @@
 /** What the OpenAPI document says of each call, and the addresses and queries that several calls share. */
 import Type, { type TSchema } from "typebox";
 import { Problem } from "../../worker/protocol.ts";
+import { LIMITS } from "../config.ts";
+import { LOG_LEVELS } from "../store/output-log.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -62,6 +64,18 @@ export const LogQuery = Type.Object(
     ),
     limit: Type.Optional(
       Type.Integer({ minimum: 64, maximum: 1_048_576, description: "Bytes at most. Default: 65,536." }),
+    ),
+    search: Type.Optional(
+      Type.String({
+        maxLength: LIMITS.logSearchLength,
+        description:
+          "Only lines with this text in what was logged, in any letter case; at most 1,000 lines and 256 KiB an answer.",
+      }),
+    ),
+    level: Type.Optional(
+      Type.Enum([...LOG_LEVELS], {
+        description: "Only lines of this level and graver ones, bounded like a search.",
+      }),
     ),
   },
   closed,

@@ -21,7 +21,8 @@ export async function gateway(app: FastifyInstance, parts: GatewayParts): Promis
   // Answers are made here, not by anybody else: their schemas are for the document.
   app.setSerializerCompiler(() => JSON.stringify);
   app.addHook("onSend", (_request, reply, payload, done) => {
-    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    reply.header("x-content-type-options", "nosniff");
+    if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
     done(null, payload);
   });
   guardRoutes(app, parts);

@@ -1,5 +1,5 @@
 /** Logs and output files: written through leases, read through runs. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import Type, { type Static } from "typebox";
 import { LIMITS } from "../config.ts";
 import { badInput, notFound } from "../core/rejection.ts";
@@ -69,12 +69,23 @@ export function outputWriteRoutes(app: Routes, parts: GatewayParts): void {
       }),
     },
     async (request, reply) => {
-      const owner = await requireHeld(parts, callerOf(request), request.params.id);
+      const check = () => requireHeld(parts, callerOf(request), request.params.id);
+      const owner = await check();
       const body = (request.body as IncomingMessage | undefined) ?? [];
-      const file = await outputs.putFile(owner, request.params.name, body as AsyncIterable<Uint8Array>);
+      const bytes = whileHeld(body as AsyncIterable<Uint8Array>, check);
+      const file = await outputs.putFile(owner, request.params.name, bytes);
       return reply.code(201).send(fileAnswer(file));
     },
   );
+}
+
+/** An upload takes time: one whose lease was lost meanwhile breaks off at its end, and changes nothing. */
+async function* whileHeld(
+  bytes: AsyncIterable<Uint8Array>,
+  check: () => Promise<unknown>,
+): AsyncGenerator<Uint8Array> {
+  yield* bytes;
+  await check();
 }
 
 async function readAll(stream: IncomingMessage | undefined): Promise<Buffer> {
@@ -148,7 +159,9 @@ export function outputReadRoutes(app: Routes, parts: GatewayParts): void {
       schema: describe("getFile", {
         params: RunFilePath,
         querystring: AttemptQuery,
-        answers: { 200: "The file, as an attachment. A `Range` of bytes is honoured with 206." },
+        answers: {
+          200: "The file, as an attachment. A `Range` of bytes is honoured with 206, also with `If-Range`; `If-None-Match` with the `ETag` is answered with 304.",
+        },
         contentType: "application/octet-stream",
       }),
     },
@@ -161,8 +174,13 @@ export function outputReadRoutes(app: Routes, parts: GatewayParts): void {
         .type("application/octet-stream")
         .header("content-disposition", attachment(name))
         .header("accept-ranges", "bytes")
-        .header("etag", `"${file.sha256}"`);
-      const range = rangeOf(request.headers.range, file);
+        // To be kept, and asked for again with what the ETag says.
+        .header("cache-control", "private, no-cache")
+        .header("etag", etagOf(file))
+        .header("repr-digest", `sha-256=:${Buffer.from(file.sha256, "hex").toString("base64")}:`)
+        .header("last-modified", file.storedAt.toUTCString());
+      if (isKnown(request.headers["if-none-match"], file)) return reply.code(304).send();
+      const range = rangeOf(request.headers, file);
       if (range === "unsatisfiable") {
         return reply.code(416).header("content-range", `bytes */${file.size}`).send();
       }
@@ -186,12 +204,23 @@ function attachment(name: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }
 
-/** One range of bytes; anything else that RFC 9110 knows may be answered with the whole file. */
+const etagOf = ({ sha256 }: OutputFile): string => `"${sha256}"`;
+
+/** If-None-Match: the client has the file as it is. */
+function isKnown(header: string | undefined, file: OutputFile): boolean {
+  if (header === undefined) return false;
+  const tags = header.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return tags.includes("*") || tags.includes(etagOf(file));
+}
+
+/** One range of bytes; anything else that RFC 9110 knows may be answered with the whole file, and so is another file. */
 function rangeOf(
-  header: string | undefined,
-  { size }: ReadableFile,
+  headers: IncomingHttpHeaders,
+  file: ReadableFile,
 ): { start: number; end: number } | "unsatisfiable" | null {
-  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header ?? "") ?? [];
+  const { size } = file;
+  if (headers["if-range"] !== undefined && headers["if-range"] !== etagOf(file)) return null;
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? "") ?? [];
   if (first === undefined || last === undefined || (first === "" && last === "")) return null;
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);

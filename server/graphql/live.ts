@@ -7,6 +7,7 @@ import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
 import { type Executor, listExecutors } from "../store/executors.ts";
 import { type Job, listJobs } from "../store/jobs.ts";
+import type { LogFilter } from "../store/output-log-search.ts";
 import type { Outputs } from "../store/outputs.ts";
 import type { Overview, Overviews } from "../store/overview.ts";
 import { listRuns } from "../store/run-list.ts";
@@ -36,7 +37,12 @@ export interface Live {
   executors(caller: Caller, namespaceId: number | null): Stream<Executor>;
   overviews(caller: Caller, namespaceId: number | null): Stream<Overview>;
   /** What is there after `from`, and then what comes, until the run has ended. */
-  log(caller: Caller, runId: string, from: { attempt: number; offset: number } | null): Stream<LogChunk>;
+  log(
+    caller: Caller,
+    runId: string,
+    from: { attempt: number; offset: number } | null,
+    filter: LogFilter,
+  ): Stream<LogChunk>;
   close(): void;
 }
 
@@ -82,9 +88,9 @@ export function createLive({ sql, channel, tokens, load, overviews, outputs }: L
         (["run", "trigger", "executor"] as const).map((kind) => topicOf(kind, namespaceId)),
         (feed) => changingOverviews(feed, () => overviews.read(namespaceId)),
       ),
-    log: (caller, runId, from) =>
+    log: (caller, runId, from, filter) =>
       stream(caller, [topicOfRun("log", runId), topicOfRun("run", runId)], (feed) =>
-        tailLog(feed, outputs, runId, from, () => load.run(runId)),
+        tailLog(feed, outputs, runId, from, filter, () => load.run(runId)),
       ),
     close: () => feeds.close(),
   };

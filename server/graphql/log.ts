@@ -1,5 +1,6 @@
 /** A run's log: a piece of it, and all of it as it is written. */
 import { isEnded } from "../core/run.ts";
+import type { LogFilter } from "../store/output-log-search.ts";
 import type { Outputs } from "../store/outputs.ts";
 import { fromCursor, toCursor } from "../store/page.ts";
 import type { Run } from "../store/runs.ts";
@@ -36,11 +37,12 @@ export async function readChunk(
   run: Run,
   attempt: number | null | undefined,
   from: Place | null,
+  filter: LogFilter = {},
 ): Promise<LogChunk> {
   const made = run.attempt ?? 0;
   const wanted = attempt ?? from?.attempt ?? made;
   const offset = from?.attempt === wanted ? from.offset : 0;
-  const slice = wanted < 1 ? null : await outputs.readLog(run.id, { attempt: wanted, offset });
+  const slice = wanted < 1 ? null : await outputs.readLog(run.id, { ...filter, attempt: wanted, offset });
   const over = isEnded(run.state) || wanted < made;
   if (slice === null) return { text: "", attempt: wanted, offset, ended: over };
   const { text, nextOffset, size } = slice;
@@ -56,16 +58,17 @@ export async function* tailLog(
   outputs: Outputs,
   runId: string,
   from: Place | null,
+  filter: LogFilter,
   load: () => Promise<Run | null>,
 ): AsyncGenerator<LogChunk> {
   let place = from ?? { attempt: 1, offset: 0 };
   let run = await load();
   while (run !== null) {
     for (;;) {
-      const slice = await outputs.readLog(runId, place);
+      const slice = await outputs.readLog(runId, { ...filter, ...place });
       if (slice !== null && slice.nextOffset > place.offset) {
         place = { attempt: place.attempt, offset: slice.nextOffset };
-        yield { ...place, text: slice.text, ended: false };
+        if (slice.text !== "") yield { ...place, text: slice.text, ended: false };
       } else if (place.attempt < (run.attempt ?? 0)) {
         place = { attempt: place.attempt + 1, offset: 0 };
       } else break;

@@ -2,6 +2,7 @@
 import { isRunId } from "../store/page.ts";
 import { listRuns } from "../store/run-list.ts";
 import type { Run } from "../store/runs.ts";
+import { checkLogFilter, logFilter } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceShown, visible } from "./context.ts";
@@ -97,10 +98,10 @@ builder.subscriptionFields((t) => ({
     type: LogChunkType,
     description:
       "What is there after `after`, then what comes, attempt after attempt, until the run has ended.",
-    args: { id: t.arg.id({ required: true }), after: t.arg.string() },
-    subscribe: async (_root, { id, after }, context) => {
+    args: { id: t.arg.id({ required: true }), after: t.arg.string(), ...logFilter },
+    subscribe: async (_root, { id, after, ...filter }, context) => {
       await runOf(context, id);
-      return context.live.log(context, id, readLogCursor(after));
+      return context.live.log(context, id, readLogCursor(after), checkLogFilter(filter));
     },
     resolve: (chunk: LogChunk) => chunk,
   }),

@@ -6,6 +6,7 @@ import { listJoined } from "../store/joined.ts";
 import { isRunId } from "../store/page.ts";
 import { listRuns } from "../store/run-list.ts";
 import { createdAt, type Run } from "../store/runs.ts";
+import { checkLogFilter, logCost, logFilter } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { type Context, present, visible } from "./context.ts";
@@ -204,9 +205,10 @@ builder.node(RunType, {
       type: LogChunkType,
       description:
         "A piece of an attempt's log; of the last attempt's unless `attempt` or `after` says which.",
-      args: { attempt: t.arg.int(), after: t.arg.string() },
-      resolve: (run, { attempt, after }, { outputs }) =>
-        readChunk(outputs, run, attempt, readLogCursor(after)),
+      complexity: (filter) => ({ field: logCost(filter) }),
+      args: { attempt: t.arg.int(), after: t.arg.string(), ...logFilter },
+      resolve: (run, { attempt, after, ...filter }, { outputs }) =>
+        readChunk(outputs, run, attempt, readLogCursor(after), checkLogFilter(filter)),
     }),
     files: t.field({
       type: [FileType],

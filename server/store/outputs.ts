@@ -5,6 +5,7 @@ import type { Channel } from "./channel.ts";
 import { checkFileName, type OutputFile } from "./output-files.ts";
 import type { OutputIndex } from "./output-index.ts";
 import { createLogs, type LogLine, type LogPlace, type LogSlice } from "./output-log.ts";
+import { type LogFilter, lineFilter, searchLog } from "./output-log-search.ts";
 import type { OutputOwner as AttemptOfRun, OutputStore } from "./output-store.ts";
 
 /** One attempt of a run: what a lease may write to. */
@@ -16,8 +17,11 @@ export interface OutputOwner extends AttemptOfRun {
 export interface Outputs extends Pick<OutputStore, "listFiles" | "openFile"> {
   /** Appends in the order of the calls. What exceeds the limit is dropped with a last line that says so. */
   appendLog(owner: OutputOwner, lines: LogLine[]): Promise<void>;
-  /** Whole lines of a log from a place on. Null when there is no such log yet. */
-  readLog(runId: string, from: LogPlace): Promise<LogSlice | null>;
+  /**
+   * Whole lines of a log from a place on; with a filter only those that fit, of as much as one answer takes.
+   * Null when there is no such log yet. @throws BAD_INPUT
+   */
+  readLog(runId: string, from: LogPlace & LogFilter): Promise<LogSlice | null>;
   /** The attempts that have a log, ascending. */
   logAttempts(runId: string): Promise<number[]>;
   /** As OutputStore does it. */
@@ -39,7 +43,11 @@ export function createOutputs(
   return {
     listFiles: store.listFiles,
     openFile: store.openFile,
-    readLog: (runId, from) => logs.read(runId, from),
+    async readLog(runId, { search, level, ...from }) {
+      const fits = lineFilter({ search, level });
+      if (fits === null) return logs.read(runId, from);
+      return searchLog((place) => logs.read(runId, place), from, fits);
+    },
     logAttempts: (runId) => store.logs.attempts(runId),
 
     async appendLog(owner, lines) {

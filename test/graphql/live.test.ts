@@ -121,6 +121,14 @@ describe.each([
     expect((await listener.next()).runLog).toMatchObject({ text: "", ended: true });
     expect(await listener.event()).toBeNull();
 
+    const picked = await hear(
+      'subscription ($id: ID!) { runLog(id: $id, search: "SECOND", level: INFO) { text ended } }',
+      { id },
+      open,
+    );
+    expect((await picked.next()).runLog).toEqual({ text: second.text, ended: false });
+    expect((await picked.next()).runLog).toEqual({ text: "", ended: true });
+
     const later = await hear(
       "subscription ($id: ID!, $after: String) { runLog(id: $id, after: $after) { text ended } }",
       { id, after: first.cursor },

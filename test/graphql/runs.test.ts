@@ -107,6 +107,36 @@ test("a run's whole life is told", async () => {
   expect(Date.parse(readyAt) - Date.parse(createdAt)).toBeLessThan(1_000);
 });
 
+test("a log is searched on the server, and an expensive search of many runs at once is refused", async () => {
+  await start({ job: "job" });
+  const lease = await claim("plain");
+  const id = lease.split("-")[0] ?? "";
+  const lines = ["all well", "low on space", "Space Odyssey"].map((message, at) =>
+    JSON.stringify({ message, level: ["info", "warn", "debug"][at] }),
+  );
+  await fetch(`${server.url}/v1/leases/${lease}/logs`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body: lines.join("\n"),
+  });
+  const search = async (filter: string) => {
+    const { run } = await get(server, `query ($id: ID!) { run(id: $id) { log(${filter}) { text } } }`, {
+      id,
+    });
+    return run.log.text.replace(/\S+Z /g, "");
+  };
+  expect(await search('search: "space"')).toBe("warn low on space\ndebug Space Odyssey\n");
+  expect(await search('search: "space", level: INFO')).toBe("warn low on space\n");
+  const long = `query ($id: ID!) { run(id: $id) { log(search: "${"x".repeat(201)}") { text } } }`;
+  expect((await refused(server, long, { id })).extensions).toMatchObject({
+    code: "BAD_INPUT",
+    field: "search",
+  });
+  const many = '{ runs(first: 100) { nodes { log(search: "x") { text } } } }';
+  expect((await refused(server, many)).extensions.code).toBe("LIMIT_EXCEEDED");
+  await server.call("POST", `/v1/leases/${lease}/complete`, {});
+});
+
 test("a log is read on from its cursor", async () => {
   await start({ job: "job" });
   const lease = await claim("plain");

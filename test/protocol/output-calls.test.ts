@@ -1,6 +1,8 @@
 /** Logs and files over HTTP: through leases in, through runs out. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LIMITS } from "../../server/config.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -59,6 +61,25 @@ test("a reader goes on where it stopped", async () => {
   expect((await log(`?offset=${next.headers["next-offset"]}`)).text).toBe("");
   expect((await log("?offset=-40")).text).toMatch(/^\S+ info two\n$/);
   expect((await log("?attempt=2")).text).toBe("");
+});
+
+test("a log is searched by text and level", async () => {
+  await newLease();
+  const lines = [
+    { message: "low on space", level: "warn" },
+    { message: "Disk full", level: "error" },
+    { message: "disk mounted" },
+  ];
+  await append(lines.map((line) => JSON.stringify(line)).join("\n"), NDJSON);
+  const shown = async (query: string) => (await log(query)).text.replace(/\S+Z /g, "");
+  expect(await shown("?search=DISK")).toBe("error Disk full\ninfo disk mounted\n");
+  expect(await shown("?level=warn")).toBe("warn low on space\nerror Disk full\n");
+  expect(await shown("?level=warn&search=disk")).toBe("error Disk full\n");
+  expect(await shown("?search=absent")).toBe("");
+  const all = (await log()).headers["log-size"];
+  expect((await log("?search=absent")).headers["next-offset"]).toBe(all);
+  expect((await log("?level=loud")).json()).toMatchObject({ status: 400, field: "level" });
+  expect((await log(`?search=${"x".repeat(201)}`)).json()).toMatchObject({ status: 400, field: "search" });
 });
 
 const BAD: [body: string | Buffer, field: string][] = [
@@ -145,6 +166,68 @@ test("a range of bytes is honoured", async () => {
       contentRange,
     ]);
   }
+});
+
+test("a client that has the file is told so, and one that has another gets the whole of this one", async () => {
+  await newLease();
+  await ask(server.url, "PUT", `/v1/leases/${lease.id}/files/digits`, { body: "0123456789" });
+  const get = (headers: Record<string, string>) =>
+    ask(server.url, "GET", `/v1/runs/${lease.run}/files/digits`, { headers });
+  const { etag = "", ...headers } = (await get({})).headers;
+  const digest = createHash("sha256").update("0123456789");
+  expect(headers).toMatchObject({
+    "cache-control": "private, no-cache",
+    "repr-digest": `sha-256=:${digest.digest("base64")}:`,
+  });
+  for (const known of [etag, `"other", W/${etag}`, "*"]) {
+    const answer = await get({ "if-none-match": known, range: "bytes=0-1" });
+    expect([known, answer.status, answer.text, answer.headers.etag]).toEqual([known, 304, "", etag]);
+  }
+  expect((await get({ "if-none-match": '"other"' })).status).toBe(200);
+  expect((await get({ range: "bytes=0-1", "if-range": etag })).text).toBe("01");
+  expect((await get({ range: "bytes=0-1", "if-range": '"other"' })).text).toBe("0123456789");
+
+  const head = await ask(server.url, "HEAD", `/v1/runs/${lease.run}/files/digits`);
+  expect([head.status, head.text, head.headers["content-length"], head.headers.etag]).toEqual([
+    200,
+    "",
+    "10",
+    etag,
+  ]);
+});
+
+test("a download that nobody reads to its end holds nothing back, and the next one is whole", async () => {
+  await newLease();
+  const content = randomBytes(24 * 1024 * 1024);
+  await ask(server.url, "PUT", `/v1/leases/${lease.id}/files/large`, { body: content });
+  const path = `/v1/runs/${lease.run}/files/large`;
+  const sent = send(server.url, "GET", path);
+  sent.answer.catch(() => {});
+  const [response] = (await once(sent.request, "response")) as [IncomingMessage];
+  await once(response, "data");
+  sent.request.destroy();
+  const whole = await fetch(server.url + path);
+  expect(
+    createHash("sha256")
+      .update(Buffer.from(await whole.arrayBuffer()))
+      .digest("hex"),
+  ).toBe(createHash("sha256").update(content).digest("hex"));
+});
+
+test("a file whose lease is lost while it comes is not stored", async () => {
+  await newLease();
+  const sent = send(server.url, "PUT", `/v1/leases/${lease.id}/files/late`, {
+    headers: { "transfer-encoding": "chunked" },
+    open: true,
+  });
+  sent.request.write("the beginning");
+  const drafts = () => readdirSync(server.config.dataDir, { recursive: true }).map(String);
+  await expect.poll(() => drafts().some((path) => /files.\.[0-9a-f]/.test(path))).toBe(true);
+  await api.call("POST", `/v1/leases/${lease.id}/release`);
+  sent.request.end("the end");
+  expect((await sent.answer).json()).toMatchObject({ status: 410, code: "lease_lost" });
+  expect((await api.call("GET", `/v1/runs/${lease.run}/files`)).json()).toEqual({ files: [] });
+  expect(drafts().some((path) => /files.\.[0-9a-f]/.test(path))).toBe(false);
 });
 
 const TRAVERSALS = [

@@ -120,6 +120,44 @@ describe.each([["a folder", inFolder]])("in %s", (_, make) => {
     expect((await outputs.readLog(run.runId, { offset: -1e6 }))?.text).toMatch(/info first\n/);
   });
 
+  test("a search finds lines by text and level, anywhere in the log, and goes on where an answer was full", async () => {
+    const run = newRun();
+    const levels = ["debug", "info", "warn", "error"] as const;
+    const lines = Array.from({ length: 6_000 }, (_, at) => ({
+      time: 0,
+      level: levels[at % 4] ?? "info",
+      message: `number ${at} ${at % 1_000 === 999 ? "Ünïque Needle" : "hay"} ${"x".repeat(400)}`,
+    }));
+    for (let at = 0; at < lines.length; at += 1_000)
+      await outputs.appendLog(run, lines.slice(at, at + 1_000));
+    const find = async (filter: { search?: string; level?: "debug" | "info" | "warn" | "error" }) => {
+      const numbers: number[] = [];
+      let answers = 0;
+      for (let offset = 0; ; answers++) {
+        const slice = await outputs.readLog(run.runId, { offset, ...filter });
+        if (!slice || slice.text === "") return { numbers, answers };
+        numbers.push(...[...slice.text.matchAll(/number (\d+) /g)].map(([, number]) => Number(number)));
+        offset = slice.nextOffset;
+      }
+    };
+    expect(await find({ search: "üNÏQUE needle" })).toEqual({
+      numbers: [999, 1999, 2999, 3999, 4999, 5999],
+      answers: 1,
+    });
+    const graver = await find({ level: "warn" });
+    expect(graver.numbers).toEqual(lines.flatMap((_, at) => (at % 4 >= 2 ? [at] : [])));
+    expect(graver.answers).toBeGreaterThan(3);
+    expect((await find({ level: "error", search: "needle" })).numbers).toHaveLength(6);
+    expect((await find({ level: "error", search: "number 998 " })).numbers).toEqual([]);
+    // The time and the level are no part of what was logged.
+    expect((await find({ search: "1970-01" })).numbers).toEqual([]);
+    expect(await outputs.readLog(newRun().runId, { search: "x" })).toBeNull();
+    await expect(outputs.readLog(run.runId, { search: "x".repeat(201) })).rejects.toMatchObject({
+      code: "BAD_INPUT",
+      field: "search",
+    });
+  });
+
   test("each attempt has its log, and the last one is shown by default", async () => {
     const run = newRun();
     expect(await outputs.readLog(run.runId, {})).toBeNull();
