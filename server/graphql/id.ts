@@ -6,9 +6,9 @@ const MAX_NUMBER = 2 ** 31 - 1;
 
 const TYPES: Record<string, string> = { job: "Job", trigger: "Trigger", executor: "Executor" };
 
-/** The id of a thing of a type. */
+/** The id of a thing of a type, in whichever letter case. */
 export function writeId(type: string, id: string): string {
-  return type === "Run" ? id : `${type.toLowerCase()}_${id}`;
+  return type.toLowerCase() === "run" ? id : `${type.toLowerCase()}_${id}`;
 }
 
 /** The type and number in an id; an empty type for what is no id. */

@@ -1,7 +1,9 @@
 /** Runs: what they are. run-lists.ts finds them, run-changes.ts starts and stops them. */
+import { explain } from "../core/explain.ts";
 import type { Requirement } from "../core/placement.ts";
 import { notFound } from "../core/rejection.ts";
 import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
+import { readExplanationFacts } from "../store/explain.ts";
 import { listJoined } from "../store/joined.ts";
 import { isRunId } from "../store/page.ts";
 import { listRuns } from "../store/run-list.ts";
@@ -11,6 +13,7 @@ import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { type Context, present, visible } from "./context.ts";
 import { ExecutorType } from "./executor.ts";
+import { ExplanationType } from "./explain.ts";
 import { JobType } from "./job.ts";
 import { readChunk, readLogCursor } from "./log.ts";
 import { Retry } from "./retry.ts";
@@ -63,6 +66,9 @@ async function requirementOf({ queueId }: Run, { catalog }: Context): Promise<Re
   return catalog.queue(queueId)?.requirement ?? {};
 }
 
+/** Five queries each: for one run or some, not for every line of a list. */
+const EXPLAIN_COST = 500;
+
 const INPUT_IN_BYTES = 2;
 
 async function inputOf(run: Run, context: Context): Promise<string | null> {
@@ -95,6 +101,17 @@ builder.node(RunType, {
     }),
     state: t.expose("state", { type: RunState }),
     holds: t.field({ type: [HoldType], resolve: (run, _args, context) => holdsOf(run, context) }),
+    explain: t.field({
+      type: ExplanationType,
+      description: "Why it is not running yet: what it has passed and what it waits for.",
+      complexity: EXPLAIN_COST,
+      resolve: async (run, _args, context) => {
+        if (!context.catalog.queue(run.queueId)) await context.catalog.refreshQueues();
+        const queue = context.catalog.queue(run.queueId);
+        const version = await versionOf(run, context);
+        return explain(await readExplanationFacts(context.database.sql, run, version, queue));
+      },
+    }),
     priority: t.exposeInt("priority"),
     input: t.field({
       type: "JSON",

@@ -1,0 +1,133 @@
+/** What `core/explain` needs to know about a run, in a few queries of bounded cost. */
+import { RHYTHM } from "../config.ts";
+import { AHEAD_COUNTED, type ExecutorFacts, type PlaceFacts, type RunFacts } from "../core/explain-gate.ts";
+import { isOverloaded, type Load } from "../core/placement.ts";
+import type { JobVersion } from "./catalog.ts";
+import type { Sql } from "./connection.ts";
+import type { Queue } from "./queues.ts";
+import type { Run } from "./runs.ts";
+
+/** Executors of a group that are looked at, those heard of last first. */
+const EXECUTORS_MAX = 2_000;
+/** The last runs of a job whose duration stands for the next. */
+const RUNS_MEASURED = 20;
+const LINKS_MAX = 10;
+
+/** Reads the facts; they are of one moment each, not all of the same. */
+export async function readExplanationFacts(
+  sql: Sql,
+  run: Run,
+  version: JobVersion,
+  queue: Queue | undefined,
+): Promise<RunFacts> {
+  const live = run.endedAt === null;
+  const [dependencies, places, executors, ahead, [more]] = await Promise.all([
+    readDependencyFacts(sql, run.id),
+    live ? readPlaces(sql, run.id) : [],
+    live ? readGroup(sql, run.namespaceId, version.group) : [],
+    run.state === "READY" ? readAhead(sql, run.id) : null,
+    sql<{ trigger: string | null; meanMs: number | null }[]>`
+      select (select name from escapement.trigger where id = ${run.triggerId}) as trigger, (
+        select avg(extract(epoch from ended_at - started_at))::float8 * 1000 from (
+          select ended_at, started_at from escapement.ended
+          where job_id = ${run.jobId} order by id desc limit ${RUNS_MEASURED}
+        ) as last where started_at is not null
+      ) as "meanMs"`,
+  ]);
+  return {
+    state: run.state,
+    now: run.readAt.getTime(),
+    job: { id: version.jobId, name: version.job },
+    group: version.group,
+    type: version.type,
+    requirement: queue?.requirement ?? {},
+    trigger:
+      run.triggerId === null || more?.trigger == null ? null : { id: run.triggerId, name: more.trigger },
+    scheduledAt: run.scheduledAt.getTime(),
+    wakeAt: run.wakeAt?.getTime() ?? null,
+    wakeKind: run.wakeKind,
+    startedAt: run.startedAt?.getTime() ?? null,
+    dependencies,
+    places,
+    executors,
+    ahead,
+    meanMs: more?.meanMs ?? null,
+  };
+}
+
+async function readDependencyFacts(sql: Sql, runId: string): Promise<RunFacts["dependencies"]> {
+  const [row] = await sql<RunFacts["dependencies"][]>`
+    select coalesce((array_agg(on_run_id::text order by on_run_id))[1:${LINKS_MAX}], '{}') as ids, count(*)::int as count
+    from escapement.dependency where run_id = ${runId}`;
+  return row ?? { ids: [], count: 0 };
+}
+
+/** Its gates in the order of passing; a gate it has not come to yet has no place or one that is AHEAD. */
+async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
+  return await sql<PlaceFacts[]>`
+    select g.kind, g.policy, g.capacity, r.key, p.state, taken.n as taken, taken.ids as "heldBy", line.n as ahead
+    from (
+      select gates from escapement.waiting where id = ${runId}
+      union all select gates from escapement.ready where id = ${runId}
+      union all select gates from escapement.lease where id = ${runId}
+    ) as run
+    cross join lateral (
+      select * from rows from (jsonb_to_recordset(run.gates::jsonb) as (gate int, key text, rank smallint))
+        with ordinality as r(gate, key, rank, stage)
+    ) r
+    join escapement.gate g on g.id = r.gate
+    left join escapement.place p on p.run_id = ${runId} and p.stage = r.stage
+    cross join lateral (
+      select count(*)::int as n, coalesce((array_agg(t.run_id::text order by t.run_id))[1:${LINKS_MAX}], '{}') as ids
+      from escapement.place t where t.gate_id = r.gate and t.key = r.key and t.state = 'TAKEN'
+    ) taken
+    cross join lateral (
+      select count(*)::int as n from (
+        select from escapement.place l
+        where l.gate_id = r.gate and l.key = r.key and l.state = 'LINE' and (l.rank, l.run_id) < (r.rank, ${runId}::bigint)
+        limit ${AHEAD_COUNTED + 1}
+      ) before
+    ) line
+    order by r.stage`;
+}
+
+async function readGroup(sql: Sql, namespaceId: number, group: string): Promise<ExecutorFacts[]> {
+  const rows = await sql<
+    (Omit<ExecutorFacts, "labels" | "overloaded"> & {
+      labels: Record<string, string> | null;
+      load: Load | null;
+      maxLoad: Load | null;
+      loadCounts: boolean;
+    })[]
+  >`
+    select e.id, e.name, e.labels, e.types, e.capacity, e.draining_at is not null as draining,
+      e.left_at is null
+        and e.last_heartbeat_at > escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond' as live,
+      e.load, e.max_load as "maxLoad",
+      e.load_at > escapement.clock() - ${RHYTHM.loadMs} * interval '1 millisecond' is true as "loadCounts",
+      (select count(*)::int from escapement.lease l where l.executor_id = e.id) as running
+    from (
+      select * from escapement.executor where namespace_id = ${namespaceId} and groups @> array[${group}::text]
+      order by last_heartbeat_at desc limit ${EXECUTORS_MAX}
+    ) e`;
+  return rows.map(({ labels, load, maxLoad, loadCounts, ...executor }) => ({
+    ...executor,
+    labels: labels ?? {},
+    overloaded: loadCounts && isOverloaded(load, maxLoad),
+  }));
+}
+
+/** By the claim's own order. Null when the run has just been claimed. */
+async function readAhead(sql: Sql, runId: string): Promise<number | null> {
+  const [row] = await sql<{ ahead: number }[]>`
+    select (
+      select count(*)::int from (
+        select from escapement.ready r
+        where r.queue_id = own.queue_id and (r.priority > own.priority
+          or (r.priority = own.priority and (r.ready_at, r.id) < (own.ready_at, own.id)))
+        limit ${AHEAD_COUNTED + 1}
+      ) before
+    ) as ahead
+    from escapement.ready own where own.id = ${runId}`;
+  return row?.ahead ?? null;
+}
