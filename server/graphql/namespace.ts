@@ -2,6 +2,7 @@
 import { createNamespace, listNamespaces, type Namespace, updateNamespace } from "../store/namespaces.ts";
 import { builder } from "./builder.ts";
 import { namespaceOf } from "./context.ts";
+import { Retention, RetentionInput } from "./retention.ts";
 import { Retry, RetryInput } from "./retry.ts";
 
 const NamespaceType = builder.objectRef<Namespace>("Namespace").implement({
@@ -17,6 +18,11 @@ const NamespaceType = builder.objectRef<Namespace>("Namespace").implement({
       description: "The policy is the server's.",
       resolve: ({ retry }) => retry === null,
     }),
+    retention: t.expose("retention", {
+      type: Retention,
+      nullable: true,
+      description: "Of the logs and files of jobs without one of their own; null: as long as their runs.",
+    }),
     createdAt: t.expose("createdAt", { type: "DateTime" }),
   }),
 });
@@ -26,9 +32,10 @@ const NamespaceInput = builder.inputType("NamespaceInput", {
 });
 
 const NamespacePatch = builder.inputType("NamespacePatch", {
-  description: "What is absent or null stays as it is.",
+  description: "What is absent stays as it is; null clears the retention.",
   fields: (t) => ({
     retry: t.field({ type: RetryInput, description: "For jobs that say nothing about retries." }),
+    retention: t.field({ type: RetentionInput, description: "For jobs that say nothing about it." }),
   }),
 });
 

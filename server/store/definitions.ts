@@ -1,5 +1,5 @@
 /** What the changes of definitions work with, and the checks that several of them share. */
-import { LIMITS } from "../config.ts";
+import { LIMITS, RETENTION } from "../config.ts";
 import { refuseNul } from "../core/json.ts";
 import { badInput, limitExceeded, Rejection } from "../core/rejection.ts";
 import type { Catalog } from "./catalog.ts";
@@ -14,6 +14,9 @@ export interface Definitions {
 
 /** Between a read and the write it led to, somebody else may be faster; so often we look again. */
 export const TRIES = 5;
+
+/** What a retention may ask for. */
+export const KEEPABLE = { days: RETENTION.runDays, count: LIMITS.retentionCount };
 
 const PRIORITY_MAX = 32_000;
 const TEXT_MAX = 2_000;

@@ -1,5 +1,4 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
-import { LIMITS, RETENTION } from "../config.ts";
 import { durationMs } from "../core/duration.ts";
 import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
@@ -9,7 +8,7 @@ import { checkRetention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
 import { guarded, type Sql } from "./connection.ts";
-import { checkInput, checkPriority, checkText, type Definitions, TRIES } from "./definitions.ts";
+import { checkInput, checkPriority, checkText, type Definitions, KEEPABLE, TRIES } from "./definitions.ts";
 import { findJob, type Job, type JobContent, readJobs } from "./jobs.ts";
 import type { Fragment } from "./page.ts";
 
@@ -38,9 +37,6 @@ export type JobPatch = Optional<{
   retention: RetentionInput;
   late: LatePolicy;
 }>;
-
-/** What a retention may ask for. */
-export const KEEPABLE = { days: RETENTION.runDays, count: LIMITS.retentionCount };
 
 const DEFAULTS: Omit<JobContent, "type"> = {
   description: null,

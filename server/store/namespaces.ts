@@ -1,21 +1,25 @@
 /** Namespaces: created once, never renamed, known to every server by name and number, with settings for their jobs. */
 import { checkName } from "../core/name.ts";
 import { conflict, notFound } from "../core/rejection.ts";
+import { checkRetention, type Retention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import type { Sql } from "./connection.ts";
-import type { Definitions } from "./definitions.ts";
+import { type Definitions, KEEPABLE } from "./definitions.ts";
 
 export interface Namespace {
   id: number;
   name: string;
   /** Of jobs without a policy of their own; null: the server's. */
   retry: RetryPolicy | null;
+  /** Of the outputs of jobs that say nothing themselves; null: as long as their runs. */
+  retention: Retention | null;
   createdAt: Date;
 }
 
-/** What is absent or null stays as it is. */
+/** What is absent stays as it is; null clears the retention, and otherwise stands for "absent". */
 export interface NamespacePatch {
   retry?: RetryInput | null | undefined;
+  retention?: RetentionInput | null | undefined;
 }
 
 /** Throws BAD_INPUT for a name that is not one, CONFLICT when it is taken. */
@@ -23,7 +27,7 @@ export async function createNamespace(sql: Sql, name: string): Promise<Namespace
   const [created] = await sql<Namespace[]>`
     insert into escapement.namespace (name) values (${checkName(name, "name")})
     on conflict (name) do nothing
-    returning id, name, retry, created_at as "createdAt"`;
+    returning id, name, retry, retention, created_at as "createdAt"`;
   if (!created) throw conflict(`there is already a namespace "${name}"`, "name");
   return created;
 }
@@ -38,10 +42,14 @@ export async function updateNamespace(
   patch: NamespacePatch,
 ): Promise<Namespace> {
   const retry = checkRetry(patch.retry);
+  const retention = patch.retention == null ? null : checkRetention(patch.retention, KEEPABLE);
   const [updated] = await sql<Namespace[]>`
-    update escapement.namespace set retry = case when ${patch.retry != null} then ${retry && sql.json(retry)}::jsonb else retry end
+    update escapement.namespace set
+      retry = case when ${patch.retry != null} then ${retry && sql.json(retry)}::jsonb else retry end,
+      retention = case when ${patch.retention !== undefined} then ${retention && sql.json({ ...retention })}::jsonb
+        else retention end
     where id = ${id}
-    returning id, name, retry, created_at as "createdAt"`;
+    returning id, name, retry, retention, created_at as "createdAt"`;
   if (!updated) throw notFound("such namespace", "name");
   catalog.forgetSettings();
   channel.publish([{ kind: "namespace", id, namespaceId: id }]);
@@ -51,7 +59,7 @@ export async function updateNamespace(
 /** By name; only the one with the number `scope`, when it is given. */
 export function listNamespaces(sql: Sql, scope: number | null): Promise<Namespace[]> {
   return sql<Namespace[]>`
-    select id, name, retry, created_at as "createdAt" from escapement.namespace
+    select id, name, retry, retention, created_at as "createdAt" from escapement.namespace
     where ${scope}::int is null or id = ${scope}
     order by name`;
 }

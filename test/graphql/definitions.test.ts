@@ -38,6 +38,29 @@ test("a job says how long its outputs are kept, and takes it back", async () => 
   expect((await update("{ retention: null }")).updateJob.retention).toBeNull();
 });
 
+test("a namespace says how long the outputs of its jobs are kept, and takes it back", async () => {
+  const update = async (patch: string) =>
+    (
+      await get(
+        server,
+        `mutation { updateNamespace(name: "default", input: ${patch}) { retention { age count } } }`,
+      )
+    ).updateNamespace.retention;
+  expect(await update('{ retention: { age: "PT12H" } }')).toEqual({ age: "PT12H", count: null });
+  expect(await update("{}")).toEqual({ age: "PT12H", count: null });
+  const { namespaces } = await get(server, "{ namespaces { name retention { age } } }");
+  expect(namespaces).toContainEqual({ name: "default", retention: { age: "PT12H" } });
+  expect(
+    (
+      await refused(
+        server,
+        'mutation { updateNamespace(name: "default", input: { retention: { age: "P1Y" } }) { id } }',
+      )
+    ).extensions,
+  ).toMatchObject({ code: "BAD_INPUT", field: "retention.age" });
+  expect(await update("{ retention: null }")).toBeNull();
+});
+
 test("a job gets the documented defaults, and its input back", async () => {
   const { createJob } = await get(server, CREATE_JOB, { input: { name: "plain", type: "shell" } });
   expect(createJob).toMatchObject({
