@@ -40,6 +40,9 @@ export const LIMITS = {
    * their queues are pruned, and once a second each is looked at.
    */
   askingQueues: 20_000,
+  /** Epoch milliseconds between which a run can be scheduled: the years that a date can be written in. */
+  runAtFirst: 0,
+  runAtLast: Date.UTC(9999, 11, 31),
   /** Runs a new run may wait for. */
   afterPerRun: 1_000,
   /** Runs a join may name: as many as one request starts. */

@@ -9,6 +9,7 @@ import { hasten } from "./hasten.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
 import { rerun } from "./rerun.ts";
+import { reschedule, rescheduleRuns } from "./reschedule.ts";
 import { createSettle } from "./settle.ts";
 import { createStart } from "./start.ts";
 
@@ -30,6 +31,8 @@ export function createEngine(context: EngineContext): Engine {
     startChildren: (leaseId, request) => startChildren(context, leaseId, request),
     cancel: (runId, reason) => cancel(context, runId, reason),
     cancelRuns: (scope, reason, page) => cancelRuns(context, scope, reason, page),
+    reschedule: (runId, time) => reschedule(context, runId, time),
+    rescheduleRuns: (scope, time, page) => rescheduleRuns(context, scope, time, page),
     hasten: (runId, input) => hasten(context, runId, input),
     rerun: (runId, changes) => rerun(context, start, runId, changes),
     redrive: (runId, options) => redrive(context, runId, options),

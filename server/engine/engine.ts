@@ -193,6 +193,10 @@ export interface Engine {
   cancel(runId: string, reason: string | null): Promise<{ id: string; state: RunState }>;
   /** Cancels what a filter finds, in the order of the ids. Throws BAD_INPUT. */
   cancelRuns(scope: LiveScope, reason: string | null, page: BulkPage): Promise<BulkChange>;
+  /** Gives a run that no executor has another time. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
+  reschedule(runId: string, time: NewTime): Promise<StartedRun>;
+  /** The same for what a filter finds of waiting and ready runs. Throws BAD_INPUT. */
+  rescheduleRuns(scope: LiveScope, time: NewTime, page: BulkPage): Promise<BulkChange>;
   /** Lifts the hold of a run that waits for a time or a retry. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
   hasten(runId: string, input?: NewInput | undefined): Promise<StartedRun>;
   /**
@@ -236,6 +240,14 @@ export interface DeadLetterScope {
   /** Null: every namespace. */
   namespaceId: number | null;
   filter: DeadLetterFilter;
+}
+
+/** One of the two; a time that is over means now. */
+export interface NewTime {
+  /** Epoch milliseconds. */
+  runAt?: number | null | undefined;
+  /** Counted from the database's now. */
+  delayMs?: number | null | undefined;
 }
 
 /** How much of a change of many is done by this call. */

@@ -35,6 +35,12 @@ export function isLarge(run: NewRun): boolean {
   return run.input !== null && Buffer.byteLength(run.input) > LIMITS.inlineInputBytes;
 }
 
+/** Years ahead are fine; what lies outside the calendar's four digits is a mistake. Throws BAD_INPUT. */
+export function checkRunAt(at: number, field: string): void {
+  if (at >= LIMITS.runAtFirst && at <= LIMITS.runAtLast) return;
+  throw badInput(field, "must lie between the years 1970 and 9999");
+}
+
 /** How long after its scheduled time it may still start; null: however late. */
 export function skipAfterMs(version: JobVersion): number | null {
   return version.late === "SKIP" ? version.startDeadlineMs : null;
@@ -99,6 +105,7 @@ export async function resolveItems(
     if (item.runAt != null && item.delayMs != null) {
       throw badInput(field("delay"), "give either runAt or delay, not both");
     }
+    if (item.runAt != null) checkRunAt(item.runAt, field("runAt"));
     if (item.idempotencyKey != null && (item.idempotencyKey === "" || item.idempotencyKey.length > 200)) {
       throw badInput(field("idempotencyKey"), "must have 1 to 200 characters");
     }

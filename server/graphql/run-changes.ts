@@ -5,7 +5,7 @@ import { checkLabels, type Requirement } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
 import { checkRetry } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
-import type { NewInput, StartedRun, StartItem } from "../engine/engine.ts";
+import type { NewInput, NewTime, StartedRun, StartItem } from "../engine/engine.ts";
 import { checkText } from "../store/definitions.ts";
 import type { Run } from "../store/runs.ts";
 import { builder } from "./builder.ts";
@@ -170,6 +170,19 @@ export function readNewInput(given: {
 /** Reading 10,000 runs at once takes ten queries, not 10,000; a list of them costs as much as this many. */
 const START_LIST_COST = 100;
 
+const newTime = builder.args((t) => ({
+  runAt: t.field({ type: "DateTime" }),
+  delay: t.field({ type: "Duration", description: "From now; instead of runAt." }),
+}));
+
+const readNewTime = ({
+  runAt,
+  delay,
+}: {
+  runAt?: number | null | undefined;
+  delay?: string | null | undefined;
+}): NewTime => ({ runAt, delayMs: delay == null ? null : durationMs(delay, "delay") });
+
 builder.mutationFields((t) => ({
   startRun: t.field({
     type: RunType,
@@ -219,6 +232,31 @@ builder.mutationFields((t) => ({
       const words = reason == null ? null : checkText(reason, "reason");
       const namespaceId = await namespaceShown(context, namespace);
       return context.engine.cancelRuns({ namespaceId, filter: readRunFilter(filter) }, words, page);
+    },
+  }),
+  rescheduleRun: t.field({
+    type: RunType,
+    description: "Another time for a run that no executor has yet; a time that is over means now.",
+    args: { id: t.arg.id({ required: true }), ...newTime },
+    resolve: async (_root, { id, ...time }, context, info) => {
+      await runOf(context, id);
+      return answer(context, info, await context.engine.reschedule(id, readNewTime(time)));
+    },
+  }),
+  rescheduleRuns: t.field({
+    type: BulkChangeType,
+    description:
+      "Another time for what the filter finds of waiting and ready runs, oldest first: when the service they need asks to be left alone.",
+    args: {
+      namespace: t.arg.string({ description: "Unset: every one the caller may see." }),
+      filter: t.arg({ type: RunFilter, required: true }),
+      ...newTime,
+      ...bulkArguments,
+    },
+    resolve: async (_root, { namespace, filter, runAt, delay, ...page }, context) => {
+      const namespaceId = await namespaceShown(context, namespace);
+      const scope = { namespaceId, filter: readRunFilter(filter) };
+      return context.engine.rescheduleRuns(scope, readNewTime({ runAt, delay }), page);
     },
   }),
   runNow: t.field({

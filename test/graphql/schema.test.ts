@@ -29,7 +29,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
   expect(having("operate")).toEqual(
     [
       ...["cancelRun", "pauseTrigger", "resumeTrigger", "retryRun", "startRun", "startRuns"],
-      ...["cancelRuns", "rerunRun", "runNow"],
+      ...["cancelRuns", "rerunRun", "runNow", "rescheduleRun", "rescheduleRuns"],
       ...["redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"],
       ...["drainExecutor", "undrainExecutor"],
     ].sort(),
