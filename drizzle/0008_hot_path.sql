@@ -8,3 +8,5 @@ DROP INDEX "escapement"."lease_request";
 DROP INDEX "escapement"."lease_executor";
 --> statement-breakpoint
 CREATE INDEX "lease_executor" ON "escapement"."lease" USING btree ("executor_id","request_id");
+--> statement-breakpoint
+ALTER TABLE "escapement"."executor" ADD COLUMN "counts_itself" boolean DEFAULT false NOT NULL;

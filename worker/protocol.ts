@@ -317,6 +317,7 @@ export const ExecutorRequest = Type.Object(
     groups: Type.Array(Name, { minItems: 1, maxItems: 100 }),
     types: Type.Optional(Type.Array(Name, { maxItems: 1000 })),
     capacity: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    countsItself: Type.Optional(Type.Boolean()),
     labels: Type.Optional(Labels),
     load: Type.Optional(Load),
     maxLoad: Type.Optional(Load),

@@ -155,6 +155,7 @@ export class Worker {
         groups: this.#groups,
         types: [...this.#handlers.keys()],
         capacity: this.#concurrency,
+        countsItself: true,
         load: currentLoad(),
         ...(labels === undefined ? {} : { labels }),
       },

@@ -7,7 +7,7 @@ import { LIMITS, RHYTHM } from "../config.ts";
 import { mayTake } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
-import { type EngineContext, formatLeaseId, runChange } from "./context.ts";
+import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
 import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
@@ -31,6 +31,9 @@ interface LeaseRow {
   /** The run's own policy. */
   retry: RetryPolicy | null;
   checkpoint: string | null;
+  priority: number;
+  /** Epoch milliseconds. */
+  readyAt: number;
   /** False when a repeated request found the lease that its first answer carried. */
   isNew: boolean;
 }
@@ -75,6 +78,7 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
   return await sql<LeaseRow[]>`
     select a.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
       date_part('epoch', l.scheduled_at) * 1000 as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
+      l.priority, date_part('epoch', l.ready_at) * 1000 as "readyAt",
       l.retry, l.checkpoint, false as "isNew"
     from unnest(${asked.map((a) => a.at)}::int[], ${asked.map((a) => a.executorId)}::int[],
       ${asked.map((a) => a.requestId)}::text[]) as a(poll, executor_id, request_id)
@@ -110,7 +114,10 @@ async function take(context: EngineContext, polls: ClaimPoll[], skip: Set<number
  * Takes runs for the polls of one set. The rank of a run says which poll gets it, by position in a list: a join of
  * what was deleted with what was wanted would be planned for ten rows and compare each with each.
  */
-async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Promise<LeaseRow[]> {
+async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Promise<LeaseRow[]> {
+  const { sql, floors } = context;
+  const { ranges, whole } = floors.ranges(queueIds);
+  const began = performance.now();
   /** Per rank, the place in `polls` of the poll that gets the run. */
   const takers = polls.flatMap(({ poll }, place) => new Array<number>(poll.max).fill(place + 1));
   const capped = polls.some(({ poll }) => isCapped(poll));
@@ -124,13 +131,23 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
           )
         : sql``
     }
+    range as materialized (
+      select * from unnest(${list(ranges.queueIds)}::text::int[], ${list(ranges.highest)}::text::smallint[],
+        ${list(ranges.lowest)}::text::smallint[], ${list(ranges.since)}::text::float8[]) as g(queue_id, highest, lowest, since)
+    ),
     candidate as materialized (
       select r.*
       from unnest(${queueIds}::int[]) as q(id) cross join lateral (
-        select ctid as place, id, priority, ready_at
-        from escapement.ready where queue_id = q.id and (skip_at is null or skip_at > escapement.clock())
-        order by priority desc, ready_at, id limit ${takers.length}
-        for update skip locked
+        -- Ranges come in the claim's order, and the limit stops before those that are not needed.
+        select found.* from range g cross join lateral (
+          select ctid as place, id, priority, ready_at
+          from escapement.ready
+          where queue_id = q.id and priority <= g.highest and priority >= g.lowest and ready_at >= to_timestamp(g.since)
+            and (skip_at is null or skip_at > escapement.clock())
+          order by priority desc, ready_at, id limit ${takers.length}
+          for update skip locked
+        ) found
+        where g.queue_id = q.id limit ${takers.length}
       ) r
     ),
     taken as (
@@ -159,11 +176,13 @@ async function takeSet({ sql }: EngineContext, { queueIds, polls }: PollSet): Pr
     )
     select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
       date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
+      priority, date_part('epoch', ready_at) * 1000 as "readyAt",
       retry, checkpoint, true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
     from ${capped ? sql`granted left join lent on true` : sql`lent`} order by rank`;
   if (capped) noteFull(polls, rows[0]?.seats ?? []);
   const taken = capped ? rows.filter((row) => row.id !== null) : rows;
   for (const row of taken) row.poll = polls[row.poll - 1]?.at ?? 0;
+  floors.note(taken, whole, performance.now() - began);
   return taken;
 }
 

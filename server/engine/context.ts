@@ -4,6 +4,7 @@ import type { Catalog } from "../store/catalog.ts";
 import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
+import type { Floors } from "./floors.ts";
 import type { Gates } from "./gates.ts";
 
 export interface EngineContext {
@@ -16,6 +17,8 @@ export interface EngineContext {
   serverId: string;
   /** Where runs with keys and limits wait. */
   readonly gates: Gates;
+  /** Where claims begin to read. */
+  readonly floors: Floors;
   /** In [0, 1); the retries' jitter. */
   random: () => number;
 }

@@ -9,6 +9,7 @@ import type { Change } from "../store/channel.ts";
 import { guarded, isAway, type Transaction } from "../store/connection.ts";
 import { cancel } from "./cancel.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
+import { createFloors } from "./floors.ts";
 import {
   changePlaces,
   discard,
@@ -167,13 +168,14 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   };
 }
 
-/** The context of all arrows, with the gates that work in it. `onError` hears of what is left to the repair. */
+/** The context of all arrows, with the gates that work in it and the floors of its claims. `onError` hears of what is left to the repair. */
 export function openContext(
-  base: Omit<EngineContext, "gates">,
+  base: Omit<EngineContext, "gates" | "floors">,
   onError: (error: unknown) => void,
 ): EngineContext {
   const context: EngineContext = {
     ...base,
+    floors: createFloors(),
     get gates() {
       return gates;
     },

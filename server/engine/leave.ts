@@ -258,7 +258,10 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
   let due = false;
   for (const run of departed) {
     changes.push(runChange(run, run.to));
-    if (run.to === "READY") queues.add(run.queueId);
+    if (run.to === "READY") {
+      queues.add(run.queueId);
+      context.floors.lower(run.queueId);
+    }
     if (run.to === "WAITING") due = true;
     for (const child of run.children ?? []) {
       changes.push(runChange(child, child.state));

@@ -224,6 +224,8 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
     let left = count;
     for (const waiter of waiters.first(queue, count)) {
       if (left === 0) break;
+      // Whose leases have to be counted, claims; so does whoever waits behind.
+      if (waiter.poll.executor?.capacity != null) break;
       const room = Math.min(left, waiter.poll.max);
       left -= room;
       chosen.push(reserveOne(waiter, room));

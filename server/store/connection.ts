@@ -28,7 +28,7 @@ export interface DatabaseOptions {
  * planned once. That plan must hold when a table that was small has grown, so it may not scan where it can look up,
  * nor collect and sort what an index gives in order.
  */
-const ARROW_PLANS = {
+export const ARROW_PLANS = {
   plan_cache_mode: "force_generic_plan",
   enable_seqscan: "off",
   enable_bitmapscan: "off",

@@ -25,6 +25,7 @@ export interface ExecutorFacts {
   name: string;
   groups: string[];
   labels: Record<string, string> | null;
+  /** Null also when the executor counts its leases itself. */
   capacity: number | null;
   draining: boolean;
   load: Load | null;
@@ -34,7 +35,7 @@ export interface ExecutorFacts {
 
 /** SQL text of what `ExecutorFacts` needs; the executor is `e`. */
 export function executorFacts(sql: Sql): Fragment {
-  return sql`e.id, e.namespace_id as "namespaceId", e.name, e.groups, e.labels, e.capacity,
+  return sql`e.id, e.namespace_id as "namespaceId", e.name, e.groups, e.labels, case when not e.counts_itself then e.capacity end as capacity,
     e.draining_at is not null as draining, e.load, e.max_load as "maxLoad",
     extract(epoch from escapement.clock() - e.load_at)::float8 * 1000 as "loadAgeMs"`;
 }

@@ -24,6 +24,8 @@ export interface Registration {
   types?: string[] | undefined;
   /** The most leases it may hold; absent: as many as it asks for. */
   capacity?: number | undefined;
+  /** It asks for no more than it can hold: claims need not count. */
+  countsItself?: boolean | undefined;
   labels?: Record<string, string> | undefined;
   load?: Load | undefined;
   /** Absent: whatever its load, it gets runs. */
@@ -153,21 +155,21 @@ export function createPresence(
 
     async register(executor, registration, allowed) {
       await guard(executor, allowed);
-      const { groups, types, capacity, labels, load, maxLoad } = registration;
+      const { groups, types, capacity, countsItself = false, labels, load, maxLoad } = registration;
       const [row] = await sql<ExecutorFacts[]>`
         with registered as (
-          insert into escapement.executor as e (namespace_id, name, groups, types, capacity, labels, load, load_at, max_load)
-          values (${executor.namespaceId}, ${executor.name}, ${groups}, ${types ?? null}::text[], ${capacity ?? null},
+          insert into escapement.executor as e (namespace_id, name, groups, types, capacity, counts_itself, labels, load, load_at, max_load)
+          values (${executor.namespaceId}, ${executor.name}, ${groups}, ${types ?? null}::text[], ${capacity ?? null}, ${countsItself},
             ${asText(labels)}::text::jsonb, ${asText(load)}::text::jsonb,
             case when ${asText(load)}::text is not null then escapement.clock() end, ${asText(maxLoad)}::text::jsonb)
           on conflict (namespace_id, name) do update set
-            groups = excluded.groups, types = excluded.types, capacity = excluded.capacity, labels = excluded.labels,
+            groups = excluded.groups, types = excluded.types, capacity = excluded.capacity, counts_itself = excluded.counts_itself, labels = excluded.labels,
             load = coalesce(excluded.load, e.load), load_at = coalesce(excluded.load_at, e.load_at),
             max_load = excluded.max_load, last_heartbeat_at = escapement.clock(), left_at = null, offline_at = null
           returning e.*
         ),
         seated as (
-          insert into escapement.seat (executor_id) select id from registered where capacity is not null
+          insert into escapement.seat (executor_id) select id from registered where capacity is not null and not counts_itself
           on conflict (executor_id) do nothing
         )
         select ${executorFacts(sql)} from registered e`;

@@ -563,6 +563,7 @@ export const executor = escapement.table(
     groups: text().array().notNull(),
     types: text().array(),
     capacity: integer(),
+    countsItself: boolean().notNull().default(false),
     labels: jsonb(),
     load: jsonb(),
     /** When `load` was reported; an old report says nothing. */

@@ -5,6 +5,7 @@ import { createEngine } from "../../server/engine/arrows.ts";
 import type { EngineContext } from "../../server/engine/context.ts";
 import { createFire } from "../../server/engine/fire.ts";
 import { releaseDue } from "../../server/engine/release.ts";
+import { ARROW_PLANS } from "../../server/store/connection.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine & { url: string };
@@ -17,7 +18,12 @@ let supportsGenericPlan = false;
 beforeAll(async () => {
   t = await openTestEngine();
   await addJob(t, "plain");
-  watched = postgres(t.url, { max: 1, onnotice: () => {}, debug: (_, text) => sent.push(text) });
+  watched = postgres(t.url, {
+    max: 1,
+    onnotice: () => {},
+    debug: (_, text) => sent.push(text),
+    connection: ARROW_PLANS,
+  });
   context = { ...t.context, sql: watched, heartbeatSql: watched };
   const [row] = await t.sql<{ n: number }[]>`select current_setting('server_version_num')::int as n`;
   supportsGenericPlan = (row?.n ?? 0) >= 160_000;
@@ -54,6 +60,35 @@ test("the claim reads its index and walks no table, under a generic plan too", a
   const plan = await planOf(() => engine.claim(poll), "for update skip locked");
   expect(plan).toContain("ready_claim");
   expect(plan).not.toContain("Seq Scan on ready");
+});
+
+test("a claim does not walk over what was taken before, though a snapshot keeps it from being removed", async () => {
+  const RUNS = 2_000;
+  await t.sql`delete from escapement.ready`;
+  await t.sql`vacuum escapement.ready`;
+  await t.sql`
+    insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, ready_at)
+    select 900000 + n, 1, 1, 1, 1, 5, escapement.clock(), escapement.clock() - (${RUNS} - n) * interval '1 s'
+    from generate_series(1, ${RUNS}) n`;
+  const read = async () => {
+    await watched`select pg_stat_force_next_flush()`;
+    const [row] = await watched<{ n: number }[]>`
+      select idx_tup_read::int as n from pg_stat_all_indexes where indexrelname = 'ready_claim'`;
+    return row?.n ?? 0;
+  };
+  const holder = await t.sql.reserve();
+  await holder`begin isolation level repeatable read`;
+  await holder`select 1`;
+  const engine = createEngine(context);
+  const before = await read();
+  for (let claim = 0; claim < 20; claim++) {
+    await engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max: RUNS / 20 });
+  }
+  await holder`commit`;
+  holder.release();
+  // Each once, and once more where the queue was read whole; without floors it is ten times.
+  expect((await read()) - before).toBeLessThan(RUNS * 4);
+  await t.sql`delete from escapement.lease`;
 });
 
 test("the due queries of the ticker read their indexes", async ({ skip }) => {
