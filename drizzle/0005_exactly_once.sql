@@ -180,12 +180,16 @@ BEGIN
 	IF number_of_namespace IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'S0004', MESSAGE = format('namespace: there is no namespace "%s"', start_run.namespace);
 	END IF;
-	SELECT j.id AS job_id, v.id AS version_id, v.queue_id, v.priority,
+	SELECT j.id AS job_id, v.id AS version_id, v.queue_id, v.priority, v."unique",
 		CASE WHEN v.late = 'SKIP' THEN v.start_deadline_ms END AS skip_after_ms INTO definition
 	FROM escapement.job j JOIN escapement.job_version v ON v.id = j.version_id
 	WHERE j.namespace_id = number_of_namespace AND j.name = start_run.job AND j.deleted_at IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'S0004', MESSAGE = format('job: there is no job "%s" in namespace "%s"', start_run.job, start_run.namespace);
+	END IF;
+	IF definition."unique" IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'S0005', MESSAGE = format('job: job "%s" is unique by a key, whose lock no transaction but the server''s may hold', start_run.job),
+			HINT = 'Start it through the server, over GraphQL or POST /v1/runs.';
 	END IF;
 	IF asked ? 'after' THEN
 		SELECT array_agg(DISTINCT r::bigint) INTO waits_for FROM jsonb_array_elements_text(asked->'after') r;

@@ -7,7 +7,7 @@ import { guarded, type Transaction } from "../store/connection.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
 import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
-import { type NewRun, requestHash, resolveItems } from "./new-run.ts";
+import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { stage } from "./stage.ts";
 import { checkStagedWaits, holdForOthers, refuseCycles } from "./waits.ts";
@@ -51,6 +51,7 @@ export async function startChildren(
   }
   for (let tries = 1; ; tries++) {
     const runs = await resolveItems(context, items, options);
+    refuseUnique(runs, options);
     const made = await guarded(context.sql, async (transaction) => {
       const held = await hold(transaction, lease, request.now);
       const known = await repeated(transaction, held, leaseId, request, items);
@@ -85,6 +86,16 @@ export async function startChildren(
 }
 
 class Stale extends Error {}
+
+/** Children are created with their lease, in a statement that asks no key; which run is there is not known before. */
+function refuseUnique(runs: NewRun[], options: StartOptions): void {
+  const at = runs.findIndex((run) => run.version.unique !== null);
+  if (at < 0) return;
+  throw badInput(
+    fieldOf(options, at, "job"),
+    `job "${runs[at]?.version.job}" is unique by a key and cannot be a child; start it by POST /v1/runs`,
+  );
+}
 
 function answerOf(ids: string[], request: ChildrenRequest): ChildrenAnswer {
   const count = request.runs.length;

@@ -11,6 +11,7 @@ import type { JobVersion } from "../store/catalog.ts";
 import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, runChange } from "./context.ts";
+import { asksKeys, fireUnique } from "./fire-unique.ts";
 import { gateKeysOf } from "./gates.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
 import { skipAfterMs } from "./new-run.ts";
@@ -36,7 +37,7 @@ interface DueTrigger
   now: Date;
 }
 
-interface Decided {
+export interface Decided {
   trigger: DueTrigger;
   version: JobVersion;
   decision: FireDecision;
@@ -69,7 +70,17 @@ export function createFire(context: EngineContext) {
       const version = versions.get(trigger.versionId);
       return version ? [decide(trigger, version, next)] : [];
     });
-    const fired = decided.length > 0 ? await write(context, decided, guard) : 0;
+    let fired = 0;
+    const free = decided.filter(({ version }) => !asksKeys(version));
+    if (free.length > 0) {
+      const { runs, announce } = await write(context, free, guard);
+      announce();
+      fired = runs.length;
+    }
+    const unique = decided.filter(({ version }) => asksKeys(version));
+    if (unique.length > 0) {
+      fired += await fireUnique(context, unique, (within, allowed) => write(within, allowed, guard));
+    }
     if (triggers.length === LIMITS.fireBatch) return { due: triggers.length, fired, nextInMs: 0 };
     const [first] = await context.sql<{ ms: number | null }[]>`
       select extract(epoch from min(next_at) - escapement.clock())::float8 * 1000 as ms
@@ -106,7 +117,7 @@ function nextStateOf({ trigger, decision, fault }: Decided): string {
   return trigger.schedule.kind === "fixedDelay" && decision.fires.length > 0 ? "BLOCKED" : "COMPLETE";
 }
 
-async function write(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<number> {
+async function write(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<Written> {
   const { channel } = context;
   const fires = decided.flatMap((entry) => {
     const { trigger, version, decision } = entry;
@@ -208,16 +219,24 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
     ? insertThroughGates(context, fires, insert)
     : insertFree(context, insert));
   const runs = rows.filter((row) => row.runId !== null);
-  const ready = runs.filter((row) => stateOf(row) === "READY");
-  if (ready.length > 0) channel.publishReady([...new Set(ready.map((run) => run.queueId))]);
-  channel.publish(
-    rows.map((row) =>
-      row.runId === null
-        ? { kind: "trigger" as const, id: row.triggerId, namespaceId: row.namespaceId }
-        : runChange({ ...row, id: row.runId }, stateOf(row)),
-    ),
-  );
-  return runs.length;
+  const announce = (): void => {
+    const ready = runs.filter((row) => stateOf(row) === "READY");
+    if (ready.length > 0) channel.publishReady([...new Set(ready.map((run) => run.queueId))]);
+    channel.publish(
+      rows.map((row) =>
+        row.runId === null
+          ? { kind: "trigger" as const, id: row.triggerId, namespaceId: row.namespaceId }
+          : runChange({ ...row, id: row.runId }, stateOf(row)),
+      ),
+    );
+  };
+  return { runs, announce };
+}
+
+/** What was written, to be announced after the commit. */
+export interface Written {
+  runs: { runId: string | null; triggerId: number }[];
+  announce: () => void;
 }
 
 interface FiredRow {

@@ -112,6 +112,12 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
       and not exists (select from escapement.waiting w where w.queue_id = q.id)
       and not exists (select from escapement.lease l where l.queue_id = q.id)
       and not exists (select from escapement.staged s where s.queue_id = q.id)`;
+  // A start that wants the key meanwhile has touched it: the delete then waits for it, and finds it young.
+  await sql`
+    delete from escapement.uniqueness u where touched_at < ${before} and until_at > escapement.clock() is not true
+      and not exists (select from escapement.waiting w where w.id = u.run_id)
+      and not exists (select from escapement.ready r where r.id = u.run_id)
+      and not exists (select from escapement.lease l where l.id = u.run_id)`;
   await sql`delete from escapement.server where seen_at < escapement.clock() - interval '1 hour'`;
   return { runsBefore: String(firstRunIdAt(oldestRun)) };
 }

@@ -6,11 +6,13 @@
 
 import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
-import type { Sql } from "../store/connection.ts";
+import { type Unique, uniqueKey } from "../core/unique.ts";
+import { guarded, type Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
 import { checkNewInput, placeOf } from "./new-input.ts";
+import { type GivenKey, giveKeys, keyName, lockKeys, type WantedKey } from "./uniqueness.ts";
 
 /** Which runs go back, and how fast. */
 export interface RedriveOrder {
@@ -21,6 +23,11 @@ export interface RedriveOrder {
   input?: NewInput | undefined;
   /** The first starts at `startAt` (epoch milliseconds), each next one `everyMs` later; absent: all at once. */
   spread?: { startAt: number; everyMs: number } | null;
+}
+
+interface Moved extends MovedRun {
+  gated: boolean;
+  state: "READY" | "WAITING";
 }
 
 /** Throws NOT_FOUND, LIMIT_EXCEEDED, and ILLEGAL_STATE unless the run failed, was cancelled or was skipped. */
@@ -43,20 +50,85 @@ export async function redrive(
   if (!run) throw notFound(`run "${runId}"`, "id");
   const transition = nextState(run.state, "rerun");
   if ("illegal" in transition) throw illegalState(transition.illegal);
+  const [letter] = await context.sql`select from escapement.dead_letter where run_id = ${runId}`;
+  if (options.deadOnly && !letter) {
+    throw illegalState("the run is no dead letter; retryRun tries a run again that is not");
+  }
+  const [singleton] = await readSingletons(context.sql, { runIds: [runId], input: options.input });
   throw illegalState(
-    options.deadOnly
-      ? "the run is no dead letter; retryRun tries a run again that is not"
+    singleton
+      ? "another run with its key has not ended, and at most one may go on"
       : "the run has just been changed by somebody else",
   );
 }
 
-/** Puts back those of the runs that can go back; returns them in the order given. */
+/**
+ * Puts back those of the runs that can go back; returns them in the order given. One whose key another run of a
+ * singleton job holds cannot.
+ */
 export async function redriveAll(context: EngineContext, order: RedriveOrder): Promise<StartedRun[]> {
   const { sql, channel } = context;
+  const singletons = await readSingletons(sql, order);
+  const moved =
+    singletons.length === 0
+      ? await move(sql, order)
+      : await guarded(sql, async (transaction) => {
+          const states = await lockKeys(transaction, singletons);
+          const given = new Map<string, GivenKey>();
+          const held = new Set<string>();
+          for (const one of singletons) {
+            const name = keyName(one);
+            const state = states.get(name);
+            if (given.has(name) || (state?.live && state.runId !== one.runId)) held.add(one.runId);
+            else given.set(name, { ...one, forMs: null });
+          }
+          const free = order.runIds.filter((id) => !held.has(id));
+          const moved = await move(transaction as unknown as Sql, { ...order, runIds: free });
+          const ids = new Set(moved.map(({ id }) => id));
+          await giveKeys(
+            transaction,
+            [...given.values()].filter(({ runId }) => ids.has(runId)),
+          );
+          return moved;
+        });
+  const queues = new Set(moved.filter((run) => run.state === "READY").map((run) => run.queueId));
+  if (queues.size > 0) channel.publishReady([...queues]);
+  channel.publish(moved.map((run) => runChange(run, run.state)));
+  if (moved.some((run) => run.state === "WAITING")) channel.publishDue();
+  const gated = moved.filter((run) => run.gated).map((run) => run.id);
+  if (gated.length === 0) return moved.map(({ id, state }) => ({ id, state }));
+  await context.gates.work({ entering: gated });
+  const through = await sql<{ id: string }[]>`
+    select id from escapement.ready where id = any(${gated}::bigint[])`;
+  const ready = new Set(through.map((run) => run.id));
+  return moved.map(({ id, state }) => ({ id, state: ready.has(id) ? "READY" : state }));
+}
+
+/** Runs of singleton jobs among them, with their keys. */
+async function readSingletons(
+  sql: Sql,
+  { runIds, input }: RedriveOrder,
+): Promise<(WantedKey & { runId: string })[]> {
+  const rows = await sql<{ runId: string; jobId: number; unique: Unique; json: string | null }[]>`
+    select e.id as "runId", e.job_id as "jobId", v."unique",
+      case when e.payload = 0 then coalesce(e.input, v.input) else p.json end as json
+    from unnest(${runIds}::bigint[]) as i(id)
+    join escapement.ended e on e.id = i.id
+    join escapement.job_version v on v.id = e.version_id
+    left join escapement.payload p on p.run_id = e.id and e.payload > 0
+    where v."unique" ->> 'kind' = 'singleton'`;
+  return rows.map(({ runId, jobId, unique, json }) => ({
+    runId,
+    jobId,
+    key: uniqueKey(unique, input ? input.json : json, (name) => name),
+  }));
+}
+
+async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
   const { runIds, spread } = order;
   const wakes = spread ? sql`case when i.wake_at > now.at then i.wake_at end` : sql`null::timestamptz`;
   const wakeAt = runIds.map((_, at) => (spread ? spread.startAt + at * spread.everyMs : null));
-  const moved = await sql<(MovedRun & { gated: boolean; state: "READY" | "WAITING" })[]>`
+  return sql<Moved[]>`
     with now as materialized (select escapement.clock() as at),
     item as (
       select i.id, i.n, to_timestamp(i.wake_ms / 1000)::timestamptz(3) as wake_at
@@ -100,17 +172,6 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
       gates is not null as gated,
       case when wakes is null and gates is null then 'READY' else 'WAITING' end as state
     from gone order by n`;
-  const queues = new Set(moved.filter((run) => run.state === "READY").map((run) => run.queueId));
-  if (queues.size > 0) channel.publishReady([...queues]);
-  channel.publish(moved.map((run) => runChange(run, run.state)));
-  if (moved.some((run) => run.state === "WAITING")) channel.publishDue();
-  const gated = moved.filter((run) => run.gated).map((run) => run.id);
-  if (gated.length === 0) return moved.map(({ id, state }) => ({ id, state }));
-  await context.gates.work({ entering: gated });
-  const through = await sql<{ id: string }[]>`
-    select id from escapement.ready where id = any(${gated}::bigint[])`;
-  const ready = new Set(through.map((run) => run.id));
-  return moved.map(({ id, state }) => ({ id, state: ready.has(id) ? "READY" : state }));
 }
 
 /** Common table expressions that change the input; `edit` has the new place of it and, to be noted, what it was. */

@@ -11,6 +11,7 @@ import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { noteReruns } from "./rerun.ts";
+import { startUnique, type UniqueRequest } from "./start-unique.ts";
 import { holdForOthers } from "./waits.ts";
 
 /** A list of this size with changed jobs is read again this often before the caller is asked to come back. */
@@ -62,7 +63,15 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       const repeats = items.some((item) => item.rerunOf != null);
       const lone = items.length === 1 && !after && !repeats;
       let answers: Inserted[];
-      if (lone || (!keyed && !after && !repeats)) {
+      if (runs.some((run) => run.version.unique !== null)) {
+        answers = await startUnique(context, {
+          items,
+          runs,
+          options,
+          keys: requestKeys(items, runs, options),
+          hold: (transaction) => holdForOthers(transaction, items, options),
+        });
+      } else if (lone || (!keyed && !after && !repeats)) {
         const key = options.idempotencyKey ?? (lone ? items[0]?.idempotencyKey : null) ?? null;
         const request = { runs, key: key === null ? null : requestKey(runs, key, items) };
         const answer = await (runs.some((run) => run.gates !== null) ? gatedLane : lane)(request);
@@ -87,20 +96,11 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
     runs: NewRun[],
     options: StartOptions,
   ): Promise<Inserted[]> {
+    const keys = requestKeys(items, runs, options);
+    const keyOf = new Map(keys.map(({ key, places }) => [places[0], key]));
     const requests: KeyedRuns[] = options.idempotencyKey
-      ? [{ runs, key: requestKey(runs, options.idempotencyKey, items) }]
-      : items.map((item, at) => {
-          const own = runs.slice(at, at + 1);
-          const key = item.idempotencyKey;
-          return { runs: own, key: key == null ? null : requestKey(own, key, [item]) };
-        });
-    const seen = new Set<string>();
-    for (const [at, { key }] of requests.entries()) {
-      const name = key && `${key.namespaceId}/${key.key}`;
-      if (name === null) continue;
-      if (seen.has(name)) throw badInput(fieldOf(options, at, "idempotencyKey"), "the same key stands twice");
-      seen.add(name);
-    }
+      ? [{ runs, key: keys[0]?.key ?? null }]
+      : runs.map((run, at) => ({ runs: [run], key: keyOf.get(at) ?? null }));
     const { serverId } = context;
     /** Joined runs that had ended. */
     let over: string[] = [];
@@ -126,6 +126,26 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
     if (over.length > 0) await settleWaits(context, over);
     return pending;
   }
+}
+
+/** Idempotency keys with the places of their items. Throws BAD_INPUT for one that stands twice. */
+function requestKeys(items: StartItem[], runs: NewRun[], options: StartOptions): UniqueRequest["keys"] {
+  const all = options.idempotencyKey
+    ? [{ key: requestKey(runs, options.idempotencyKey, items), places: items.map((_, at) => at) }]
+    : items.map((item, at) => {
+        const key = item.idempotencyKey;
+        return { key: key == null ? null : requestKey(runs.slice(at, at + 1), key, [item]), places: [at] };
+      });
+  const seen = new Set<string>();
+  return all.flatMap(({ key, places }) => {
+    if (key === null) return [];
+    const name = `${key.namespaceId}/${key.key}`;
+    if (seen.has(name)) {
+      throw badInput(fieldOf(options, places[0] ?? 0, "idempotencyKey"), "the same key stands twice");
+    }
+    seen.add(name);
+    return [{ key, places }];
+  });
 }
 
 function requestKey(runs: NewRun[], key: string, items: StartItem[]): KeyedRuns["key"] {

@@ -10,6 +10,7 @@ import { namespaceOf, namespaceShown, visible } from "./context.ts";
 import { textOf } from "./json.ts";
 import { Retention, RetentionInput } from "./retention.ts";
 import { Retry, RetryInput } from "./retry.ts";
+import { Unique, UniqueInput } from "./unique.ts";
 
 const Overlap = builder.enumType("OverlapPolicy", {
   description:
@@ -86,6 +87,11 @@ builder.node(JobType, {
       description: "Of its runs' logs and files; null: the namespace's.",
     }),
     late: t.expose("late", { type: Late }),
+    unique: t.expose("unique", {
+      type: Unique,
+      nullable: true,
+      description: "Which starts are answered with the run that is there; null: none.",
+    }),
     version: t.exposeInt("version", {
       description: "Grows with every change; a run keeps the one it started with.",
     }),
@@ -143,6 +149,7 @@ const JobInput = builder.inputType("JobInput", {
     }),
     retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
     late: t.field({ type: Late, defaultValue: "RUN" }),
+    unique: t.field({ type: UniqueInput }),
   }),
 });
 
@@ -164,6 +171,7 @@ const JobPatch = builder.inputType("JobPatch", {
     maxParallel: t.int(),
     retention: t.field({ type: RetentionInput }),
     late: t.field({ type: Late }),
+    unique: t.field({ type: UniqueInput }),
   }),
 });
 

@@ -9,6 +9,7 @@ import type { Requirement } from "../core/placement.ts";
 import { badInput, notFound } from "../core/rejection.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
+import type { Unique } from "../core/unique.ts";
 import type { Sql } from "./connection.ts";
 import { createQueues } from "./queues.ts";
 
@@ -37,6 +38,8 @@ export interface JobVersion {
   /** What its runs have to pass. */
   gates: JobGate[];
   late: LatePolicy;
+  /** Null: every start makes a run of its own. */
+  unique: Unique | null;
 }
 
 /** Versions kept; the least recently added goes first. A fleet's worth of jobs, some 500 bytes each. */
@@ -60,7 +63,7 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
         v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority,
         coalesce(v.retry, n.retry) as retry, v.timeout_ms::float8 as "timeoutMs",
-        v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late,
+        v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late, v."unique",
         coalesce((
           select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy))
           from escapement.gate g

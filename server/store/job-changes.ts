@@ -7,6 +7,7 @@ import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts"
 import { checkRetention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
+import { checkUnique, type Unique, type UniqueInput } from "../core/unique.ts";
 import { guarded, type Sql } from "./connection.ts";
 import { checkInput, checkPriority, checkText, type Definitions, KEEPABLE, TRIES } from "./definitions.ts";
 import { findJob, type Job, type JobContent, readJobs } from "./jobs.ts";
@@ -17,7 +18,7 @@ type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
 /** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
 export type JobInput = { name: string; type: string } & JobPatch;
 
-/** What is absent stays as it is; null clears description, input, limit and retention, and else stands for "absent". */
+/** What is absent stays as it is; null clears description, input, limit, retention and unique, and else stands for "absent". */
 export type JobPatch = Optional<{
   description: string;
   tags: string[];
@@ -36,6 +37,7 @@ export type JobPatch = Optional<{
   maxParallel: number;
   retention: RetentionInput;
   late: LatePolicy;
+  unique: UniqueInput;
 }>;
 
 const DEFAULTS: Omit<JobContent, "type"> = {
@@ -53,6 +55,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   maxParallel: null,
   retention: null,
   late: "RUN",
+  unique: null,
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -156,6 +159,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     maxParallel,
     retention,
     late,
+    unique,
   } = patch;
   return {
     description:
@@ -183,6 +187,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
           : checkLimit(maxParallel, "maxParallel"),
     retention: retention == null ? keep(retention, content.retention) : checkRetention(retention, KEEPABLE),
     late: late ?? content.late,
+    unique: unique == null ? keep(unique, content.unique) : checkUnique(unique),
   };
 }
 
@@ -201,14 +206,19 @@ function sameContent(job: JobContent, content: JobContent): boolean {
   return (
     keys.every(
       (key) =>
-        key === "retry" || key === "requires" || JSON.stringify(job[key]) === JSON.stringify(content[key]),
-    ) && sameRetry(job.retry, content.retry)
+        key === "retry" ||
+        key === "unique" ||
+        key === "requires" ||
+        JSON.stringify(job[key]) === JSON.stringify(content[key]),
+    ) &&
+    sameMembers(job.retry, content.retry) &&
+    sameMembers(job.unique, content.unique)
   );
 }
 
-/** The database keeps the policy's keys in an order of its own. */
-function sameRetry(one: RetryPolicy | null, other: RetryPolicy | null): boolean {
-  const sorted = (policy: RetryPolicy | null) => JSON.stringify(Object.entries(policy ?? {}).sort());
+/** The database keeps an object's keys in an order of its own. */
+function sameMembers<Kind extends RetryPolicy | Unique>(one: Kind | null, other: Kind | null): boolean {
+  const sorted = (policy: Kind | null) => JSON.stringify(Object.entries(policy ?? {}).sort());
   return sorted(one) === sorted(other);
 }
 
@@ -233,11 +243,12 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel, late)
+        dead_letter, overlap, max_parallel, late, "unique")
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
       ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
-      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int, ${content.late}
+      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int, ${content.late},
+      ${content.unique && sql.json(content.unique)}::jsonb
     from job cross join queue`;
 }
 

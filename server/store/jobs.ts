@@ -3,6 +3,7 @@ import type { OverlapPolicy } from "../core/gate.ts";
 import type { Retention } from "../core/retention.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
+import type { Unique } from "../core/unique.ts";
 import type { Sql } from "./connection.ts";
 import {
   every,
@@ -50,6 +51,7 @@ export interface JobContent {
   /** Null: the namespace's. */
   retention: Retention | null;
   late: LatePolicy;
+  unique: Unique | null;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -136,7 +138,7 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
       q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, n.retry as "namespaceRetry",
       v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
-      v.dead_letter as "deadLetter", v.overlap, v.max_parallel as "maxParallel", v.late
+      v.dead_letter as "deadLetter", v.overlap, v.max_parallel as "maxParallel", v.late, v."unique"
     from escapement.job j
     join escapement.namespace n on n.id = j.namespace_id
     join escapement.job_version v on v.id = j.version_id

@@ -1,0 +1,71 @@
+/**
+ * Keys of jobs with `unique`. A key's row is locked first, in a statement of its own; who holds the key is then read
+ * with a fresh snapshot from where the runs are. So nothing has to be given back when a run ends, and nothing to be
+ * repaired when that is missed. Starts and redrives take keys; runs of other jobs never come here.
+ */
+import type { Transaction } from "../store/connection.ts";
+import { booleans } from "./context.ts";
+
+/** A key that a start or a redrive wants. */
+export interface WantedKey {
+  jobId: number;
+  key: string;
+}
+
+/** What is known of a key whose row is locked. */
+export interface KeyState {
+  /** The run that was last given the key. */
+  runId: string | null;
+  /** That run has not ended. */
+  live: boolean;
+  /** It waits for its time, and was never tried. */
+  putOff: boolean;
+  /** Milliseconds until the throttle's or the debounce's end; null: none, or over. */
+  leftMs: number | null;
+}
+
+export const keyName = ({ jobId, key }: WantedKey): string => `${jobId}/${key}`;
+
+/** Locks the rows, in the order of their keys, and reads their state. */
+export async function lockKeys(
+  transaction: Transaction,
+  wanted: WantedKey[],
+): Promise<Map<string, KeyState>> {
+  const distinct = [...new Map(wanted.map((one) => [keyName(one), one])).values()];
+  const [jobIds, keys] = [distinct.map(({ jobId }) => jobId), distinct.map(({ key }) => key)];
+  await transaction`
+    insert into escapement.uniqueness as u (job_id, key, touched_at)
+    select w.job_id, w.key, escapement.clock()
+    from unnest(${jobIds}::int[], ${keys}::text[]) as w(job_id, key) order by w.job_id, w.key collate "C"
+    on conflict (job_id, key) do update set touched_at = excluded.touched_at`;
+  const rows = await transaction<(WantedKey & KeyState)[]>`
+    select u.job_id as "jobId", u.key, u.run_id as "runId",
+      w.id is not null or exists (select from escapement.ready r where r.id = u.run_id)
+        or exists (select from escapement.lease l where l.id = u.run_id) as live,
+      w.wake_kind = 'TIME' and w.fence = 0 is true as "putOff",
+      case when u.until_at > escapement.clock()
+        then extract(epoch from u.until_at - escapement.clock())::float8 * 1000 end as "leftMs"
+    from unnest(${jobIds}::int[], ${keys}::text[]) as i(job_id, key)
+    join escapement.uniqueness u on u.job_id = i.job_id and u.key = i.key
+    left join escapement.waiting w on w.id = u.run_id`;
+  return new Map(rows.map((row) => [keyName(row), row]));
+}
+
+/** A key that has been given to a run. */
+export interface GivenKey extends WantedKey {
+  runId: string;
+  /** Until when it counts, from now; null: as long as the run has not ended. */
+  forMs: number | null;
+}
+
+/** Writes who holds the keys now; their rows are locked. `keepUntil` leaves the time as it was. */
+export async function giveKeys(transaction: Transaction, given: GivenKey[]): Promise<void> {
+  if (given.length === 0) return;
+  await transaction`
+    update escapement.uniqueness u set run_id = g.run_id,
+      until_at = case when g.timed then escapement.clock() + g.for_ms * interval '1 millisecond' end
+    from unnest(${given.map((one) => one.jobId)}::int[], ${given.map((one) => one.key)}::text[],
+      ${given.map((one) => one.runId)}::bigint[], ${given.map((one) => one.forMs ?? 0)}::float8[],
+      ${booleans(given.map((one) => one.forMs !== null))}::text[]::boolean[]) as g(job_id, key, run_id, for_ms, timed)
+    where u.job_id = g.job_id and u.key = g.key`;
+}
