@@ -166,6 +166,46 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await expect.poll(() => page.getByRole("log").getByText("first line").count()).toBe(0);
   });
 
+  test("a run that nobody takes says why, and says another thing when somebody could", async () => {
+    const job = await makeJob({ group: "gpu", requires: { gpu: "a100" } });
+    const id = await startRun(job);
+    await page.goto(at(`/runs/${id}?ns=default`));
+    await shows("The run waits for an executor: none has polled group gpu yet.");
+    const gates = page.getByRole("list", { name: "Gates" });
+    await gates.getByText("Executors", { exact: true }).waitFor();
+    await shows("gpu=a100");
+    const register = (labels: Record<string, string>) =>
+      server.call("PUT", "/v1/executors/gpu-1", { groups: ["gpu"], labels });
+    await register({ gpu: "h100" });
+    await shows(/none of the 1 of group gpu has the labels gpu=a100/);
+    await register({ gpu: "a100" });
+    await shows("The run is the next of its queue and goes to the first executor that asks.");
+    await gates.getByRole("link", { name: "gpu-1" }).click();
+    await page.getByRole("heading", { level: 1 }).getByText("Executors").waitFor();
+    await page.getByRole("row").filter({ hasText: "gpu-1" }).waitFor();
+  });
+
+  test("an executor shows its labels and load, and is drained only after a confirmation", async () => {
+    await server.call("PUT", "/v1/executors/busy-1", {
+      groups: ["default"],
+      capacity: 4,
+      labels: { zone: "eu" },
+      load: { cpu: 0.95, memory: 0.4 },
+      maxLoad: { cpu: 0.9 },
+    });
+    await page.goto(at("/executors?ns=default"));
+    const row = page.getByRole("row").filter({ hasText: "busy-1" });
+    for (const text of ["zone=eu", "CPU 95 % of 90 %", "Too busy for more"])
+      await row.getByText(text).waitFor();
+    await row.getByRole("button", { name: "Drain busy-1" }).click();
+    await page.getByLabel("Reason").fill("new disk");
+    await page.getByRole("button", { name: "Drain the executor" }).click();
+    await row.getByText("Draining").waitFor();
+    await row.getByText("new disk").waitFor();
+    await row.getByRole("button", { name: "Stop draining busy-1" }).click();
+    await row.getByText("Online").waitFor();
+  });
+
   test("a waiting run says when it starts, and is cancelled only after a confirmation", async () => {
     const job = await makeJob();
     const id = await startRun(job, { delay: "PT1H" });

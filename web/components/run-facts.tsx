@@ -1,6 +1,7 @@
 /** What is known of a run beside its state. */
 import { Link } from "@tanstack/react-router";
 import type { Run } from "../graphql/runs.ts";
+import { labelsInWords } from "../model/executor.ts";
 import { formatBytes } from "../model/time.ts";
 import { Chip } from "./badge.tsx";
 import { JsonView } from "./json-view.tsx";
@@ -39,6 +40,17 @@ export function RunFacts({ run }: { run: Run }) {
         </dd>
         <dt>Executor</dt>
         <dd>{run.executor?.name ?? run.attempts.at(-1)?.executor ?? "–"}</dd>
+        {(run.requiredExecutor !== null || run.requires !== null) && (
+          <>
+            <dt>Asks for</dt>
+            <dd className="flex flex-wrap gap-1">
+              {run.requiredExecutor !== null && <Chip>{run.requiredExecutor}</Chip>}
+              {labelsInWords(run.requires).map((label) => (
+                <Chip key={label}>{label}</Chip>
+              ))}
+            </dd>
+          </>
+        )}
         <dt>Priority</dt>
         <dd>{run.priority}</dd>
         <dt>Due</dt>

@@ -60,6 +60,8 @@ export const RunQuery = graphql(
         readyAt
         error { message type stack }
         executor { id name }
+        requiredExecutor
+        requires
         attempts { number executor startedAt endedAt outcome error { message type stack } }
         parent { id state job { name } }
         children(first: 50) {
@@ -73,6 +75,20 @@ export const RunQuery = graphql(
   [RunRow],
 );
 export type Run = NonNullable<ResultOf<typeof RunQuery>["run"]>;
+
+export const ExplainQuery = graphql(`
+  query Explain($id: ID!) {
+    run(id: $id) {
+      id
+      explain {
+        summary
+        estimatedStartAt
+        gates { kind verdict message links { kind id name } }
+      }
+    }
+  }
+`);
+export type Explanation = NonNullable<ResultOf<typeof ExplainQuery>["run"]>["explain"];
 
 /** Only says that something changed: the page then reads the run again. */
 export const RunChanged = graphql(`

@@ -19,8 +19,8 @@ export type AttemptOutcome =
   | "RELEASED"
   | "CANCELLED";
 export type TriggerState = "NORMAL" | "PAUSED" | "BLOCKED" | "COMPLETE" | "ERROR";
-export type ExecutorState = "ONLINE" | "OFFLINE" | "LEFT";
-export type OccurrenceOutcome = "FIRED" | "LATE" | "MISFIRED" | "SKIPPED" | "PAUSED";
+export type ExecutorState = "ONLINE" | "DRAINING" | "OFFLINE" | "LEFT";
+export type OccurrenceOutcome = "FIRED" | "LATE" | "MISFIRED" | "SKIPPED" | "PAUSED" | "DISCARDED";
 
 /** A family of colours that stay apart for colour-blind eyes: amber, cyan, blue, green, vermilion, grey. */
 export type Tone = "waiting" | "ready" | "running" | "good" | "bad" | "quiet";
@@ -81,6 +81,7 @@ const TRIGGER_FACES: Record<TriggerState, Face> = {
 
 const EXECUTOR_FACES: Record<ExecutorState, Face> = {
   ONLINE: { word: "Online", icon: "check", tone: "good" },
+  DRAINING: { word: "Draining", icon: "pause", tone: "waiting" },
   OFFLINE: { word: "Offline", icon: "plug", tone: "bad" },
   LEFT: { word: "Left", icon: "back", tone: "quiet" },
 };
@@ -91,6 +92,7 @@ const OCCURRENCE_FACES: Record<OccurrenceOutcome, Face> = {
   MISFIRED: { word: "Misfired", icon: "cross", tone: "bad" },
   SKIPPED: { word: "Skipped", icon: "skip", tone: "quiet" },
   PAUSED: { word: "Paused", icon: "pause", tone: "waiting" },
+  DISCARDED: { word: "Discarded", icon: "ban", tone: "quiet" },
 };
 
 /** A run's face. One that waits for its next try says so: retrying is neither running nor plain waiting. */

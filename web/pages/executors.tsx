@@ -3,6 +3,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import type { ResultOf } from "gql.tada";
 import { useCallback } from "react";
 import { Badge, Chip } from "../components/badge.tsx";
+import { ExecutorActions } from "../components/executor-actions.tsx";
 import { Ago } from "../components/moment.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager, pagesBy } from "../components/pager.tsx";
@@ -15,6 +16,7 @@ import { type Executor, ExecutorEvents, ExecutorsQuery } from "../graphql/execut
 import { type Live, useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { nextCursor } from "../graphql/page.ts";
 import { curlTakeLease } from "../model/curl.ts";
+import { labelsInWords, loadInWords } from "../model/executor.ts";
 import type { ExecutorSearch } from "../model/search.ts";
 import { executorFace } from "../model/state.ts";
 import { formatCount } from "../model/time.ts";
@@ -84,8 +86,12 @@ function ExecutorList({ executors, searched }: ExecutorListProps) {
           <Th from="md">Groups</Th>
           <Th from="lg">Types</Th>
           <Th className="w-36">Running</Th>
+          <Th from="md">Load</Th>
           <Th from="sm" right>
             Last heartbeat
+          </Th>
+          <Th className="w-8">
+            <span className="sr-only">Actions</span>
           </Th>
         </>
       }
@@ -100,9 +106,15 @@ function ExecutorList({ executors, searched }: ExecutorListProps) {
 function Line({ executor }: { executor: Executor }) {
   return (
     <tr>
-      <Td className="font-medium wrap-anywhere">{executor.name}</Td>
+      <Td className="wrap-anywhere">
+        <span className="mb-1 block font-medium">{executor.name}</span>
+        <Chips words={labelsInWords(executor.labels)} />
+      </Td>
       <Td>
         <Badge face={executorFace(executor.state)} />
+        {executor.drainReason !== null && (
+          <p className="mt-1 text-xs text-muted wrap-anywhere">{executor.drainReason}</p>
+        )}
       </Td>
       <Td from="md">
         <Chips words={executor.groups} />
@@ -113,12 +125,30 @@ function Line({ executor }: { executor: Executor }) {
       <Td>
         <Places running={executor.running} capacity={executor.capacity} />
       </Td>
+      <Td from="md">
+        <Load executor={executor} />
+      </Td>
       <Td from="sm" right className="text-muted">
         <Ago at={executor.lastHeartbeatAt} />
+      </Td>
+      <Td>
+        <ExecutorActions executor={executor} />
       </Td>
     </tr>
   );
 }
+
+/** Above its limit it gets no new runs. */
+const Load = ({ executor: { load, maxLoad, overloaded } }: { executor: Executor }) => (
+  <span className={`text-xs tabular-nums ${overloaded ? "tone-bad toned" : "text-muted"}`}>
+    {loadInWords(load, maxLoad).map((line) => (
+      <span key={line} className="block whitespace-nowrap">
+        {line}
+      </span>
+    ))}
+    {overloaded && <span className="block font-medium">Too busy for more</span>}
+  </span>
+);
 
 const Chips = ({ words }: { words: readonly string[] }) => (
   <span className="flex flex-wrap gap-1">

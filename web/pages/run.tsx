@@ -7,6 +7,7 @@ import { Badge } from "../components/badge.tsx";
 import { useNow } from "../components/clock.ts";
 import { CopyButton } from "../components/copy.tsx";
 import { ErrorView } from "../components/error-view.tsx";
+import { Explanation } from "../components/explanation.tsx";
 import { Files } from "../components/files.tsx";
 import { LogView } from "../components/log-view.tsx";
 import { Empty, Fault, Loading } from "../components/notice.tsx";
@@ -79,6 +80,7 @@ function Details({ run }: { run: Run }) {
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="grid min-w-0 content-start gap-4">
           <Standing run={run} />
+          {(run.state === "WAITING" || run.state === "READY") && <Explanation key={run.state} run={run.id} />}
           <Panel title="Time">
             <Waterfall run={run} />
           </Panel>
