@@ -116,7 +116,7 @@ export function client(
 }
 
 /** Waits until `look` answers something true. */
-export async function until<T>(look: () => Promise<T> | T, what: string): Promise<T> {
+export async function until<T>(look: () => Promise<T> | T, what: string): Promise<NonNullable<T>> {
   const deadline = performance.now() + 15_000;
   for (;;) {
     const seen = await look();
