@@ -84,7 +84,15 @@ function examples(): Map<string, string> {
   return found;
 }
 
+/** Leases of the examples so far. */
+let held: string[] = [];
+
 async function prepare(title: string): Promise<void> {
+  // The page registers a capacity, and what an example left behind counts.
+  await server.call("POST", "/v1/settle", {
+    results: held.map((lease) => ({ lease, outcome: "succeeded" })),
+  });
+  held = [];
   run = await startRun(server, "sh.hello");
   if (title === "Claim") return;
   const { body } = await server.call("POST", "/v1/leases", {
@@ -92,8 +100,9 @@ async function prepare(title: string): Promise<void> {
     types: ["sh.hello"],
     max: 100,
   });
-  const { leases } = body as { leases?: { id: string; run: string }[] };
-  lease = leases?.find((each) => each.run === run)?.id ?? "";
+  const { leases = [] } = body as { leases?: { id: string; run: string }[] };
+  held.push(...leases.map(({ id }) => id));
+  lease = leases.find((each) => each.run === run)?.id ?? "";
   if (title === "Look at a run") await server.call("POST", `/v1/leases/${lease}/complete`, {});
   if (title === "Log and files of a run") {
     for (const before of ["Logs", "Files"]) await paste(examples().get(before) ?? "");
