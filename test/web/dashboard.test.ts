@@ -162,7 +162,7 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
 
     // The log can be searched.
     await page.getByPlaceholder("Show lines that contain…").fill("SECOND");
-    await shows("1 line");
+    await shows("1 line fits");
     await expect.poll(() => page.getByRole("log").getByText("first line").count()).toBe(0);
   });
 
@@ -204,6 +204,52 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await row.getByText("new disk").waitFor();
     await row.getByRole("button", { name: "Stop draining busy-1" }).click();
     await row.getByText("Online").waitFor();
+  });
+
+  test("a long log is searched where it lies, by text and level, while it goes on", async () => {
+    const id = await startRun(await makeJob());
+    const lease = await claim(`job-${jobs}`);
+    const append = async (lines: { level: string; message: string }[]): Promise<void> => {
+      await fetch(at(`/v1/leases/${lease.id}/logs`), {
+        method: "POST",
+        headers: { "content-type": "application/x-ndjson" },
+        body: lines.map((line) => JSON.stringify(line)).join("\n"),
+      });
+    };
+    // More than the page keeps, so that the first lines are on the server only.
+    await append([{ level: "warn", message: "needle at the beginning" }]);
+    for (let at = 0; at < 3; at++) {
+      const hay = Array.from({ length: 4_000 }, (_, n) => ({ level: "info", message: `hay ${at} ${n}` }));
+      await append(hay);
+    }
+    await append([{ level: "error", message: "needle at the end" }]);
+    await page.goto(at(`/runs/${id}?ns=default`));
+    await page.getByRole("log").getByText("needle at the end").waitFor();
+    await shows("lines are left out here");
+
+    await page.getByPlaceholder("Show lines that contain…").fill("needle");
+    await shows("2 lines fit");
+    await page.getByRole("log").getByText("needle at the beginning").waitFor();
+    await append([{ level: "debug", message: "another needle" }]);
+    await page.getByRole("log").getByText("another needle").waitFor();
+    await shows("3 lines fit");
+    await page.getByLabel("Level").selectOption("Errors");
+    await shows("1 line fits");
+    await page.getByPlaceholder("Show lines that contain…").fill("hay");
+    await shows("No line fits.");
+    await page.getByLabel("Level").selectOption("All lines");
+    await page.getByPlaceholder("Show lines that contain…").fill("");
+    await page.getByRole("log").getByText("another needle").waitFor();
+  });
+
+  test("an output that is not JSON is said to be bytes, and can be taken away", async () => {
+    const job = await makeJob();
+    const id = await startRun(job);
+    const lease = await claim(job);
+    await tell(lease, "complete", { outputBase64: Buffer.from("the bytes").toString("base64") });
+    await page.goto(at(`/runs/${id}?ns=default`));
+    await shows("9 B that are not JSON.");
+    expect(await downloaded(`Download run-${id}-output`)).toBe("the bytes");
   });
 
   test("a waiting run says when it starts, and is cancelled only after a confirmation", async () => {

@@ -1,14 +1,23 @@
 /** A log that can be followed, searched, wrapped and downloaded; only the lines in sight are drawn. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDownToLine, Download, Search, TriangleAlert, WrapText } from "lucide-react";
+import { ArrowDownToLine, Download, TriangleAlert, WrapText } from "lucide-react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { toast } from "sonner";
 import { useClient } from "urql";
 import { saveText } from "../graphql/download.ts";
-import { readLog, useLog } from "../graphql/log-tail.ts";
-import { type LogLevel, type LogLine, splitMatches, visibleLines } from "../model/log.ts";
+import { readLog, type TailedLog, useLog } from "../graphql/log-tail.ts";
+import {
+  EVERY_LINE,
+  FILTER_LEVELS,
+  isFiltered,
+  type LogFilter,
+  type LogLine,
+  splitMatches,
+  visibleLines,
+} from "../model/log.ts";
 import { formatCount, fullTime, preciseTime } from "../model/time.ts";
 import { Button } from "./button.tsx";
+import { SearchBox } from "./search-box.tsx";
 
 const LINE_PX = 20;
 /** Closer to the end than this, and the reader is at the end. */
@@ -23,17 +32,18 @@ export type LogViewProps = {
 
 export function LogView({ run, attempt, children }: LogViewProps) {
   const client = useClient();
-  const { log, ended, fault } = useLog(run, attempt);
+  const whole = useLog(run, attempt);
   const [search, setSearch] = useState("");
+  const [level, setLevel] = useState<LogFilter["level"]>("DEBUG");
   const [wrap, setWrap] = useState(true);
   const [follow, setFollow] = useState(true);
-  const [level, setLevel] = useState<LogLevel>("plain");
-  const lines = useMemo(() => visibleLines(log, { search, level }), [log, search, level]);
-  const filtered = search !== "" || level !== "plain";
+  const filter: LogFilter = { search, level };
+  const reading = { wrap, follow, setFollow };
 
   const download = (): void => {
     const pieces: string[] = [];
-    readLog(client, { id: run, attempt, after: null }, (chunk) => pieces.push(chunk.text)).then(
+    const place = { id: run, attempt, after: null, filter: EVERY_LINE };
+    readLog(client, place, (chunk) => pieces.push(chunk.text)).then(
       () => saveText(pieces, `run-${run}-attempt-${attempt}.log`),
       (error: Error) => toast.error(`The log could not be read. ${error.message}`),
     );
@@ -43,34 +53,19 @@ export function LogView({ run, attempt, children }: LogViewProps) {
     <div>
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
         {children}
-        <label className="relative min-w-24 flex-1">
-          <span className="sr-only">Search the log</span>
-          <Search aria-hidden className="absolute top-2 left-2 size-4 text-muted" />
-          <input
-            type="search"
-            value={search}
-            onChange={(event) => setSearch(event.target.value)}
-            placeholder="Show lines that contain…"
-            className="h-8 w-full rounded-md border border-line bg-ground pr-2 pl-8 text-[13px]"
-          />
-        </label>
+        <SearchBox label="Show lines that contain…" value={search} apply={setSearch} className="flex-1" />
         <select
           aria-label="Level"
           value={level}
-          onChange={(event) => setLevel(LEVELS.find((each) => each === event.target.value) ?? "plain")}
+          onChange={(event) => setLevel(FILTER_LEVELS.find((each) => each === event.target.value) ?? "DEBUG")}
           className="h-8 rounded-md border border-line bg-panel px-2 text-[13px]"
         >
-          {LEVELS.map((each) => (
+          {FILTER_LEVELS.map((each) => (
             <option key={each} value={each}>
               {LEVEL_WORDS[each]}
             </option>
           ))}
         </select>
-        {filtered && (
-          <span className="text-xs text-muted tabular-nums">
-            {formatCount(lines.length)} {lines.length === 1 ? "line" : "lines"}
-          </span>
-        )}
         <Toggle on={follow} label="Follow the end" set={setFollow}>
           <ArrowDownToLine className="size-4" />
         </Toggle>
@@ -81,32 +76,69 @@ export function LogView({ run, attempt, children }: LogViewProps) {
           <Download className="size-4" />
         </Button>
       </div>
+      {isFiltered(filter) ? (
+        <Found key={`${level} ${search}`} run={run} attempt={attempt} filter={filter} {...reading} />
+      ) : (
+        <Shown of={whole} {...reading} />
+      )}
+    </div>
+  );
+}
+
+type Reading = { wrap: boolean; follow: boolean; setFollow: (follow: boolean) => void };
+
+/** The lines that the server finds, and those that come. */
+function Found({
+  run,
+  attempt,
+  filter,
+  ...reading
+}: { run: string; attempt: number; filter: LogFilter } & Reading) {
+  return <Shown of={useLog(run, attempt, filter)} filter={filter} {...reading} />;
+}
+
+function Shown({ of, filter, ...reading }: { of: TailedLog; filter?: LogFilter } & Reading) {
+  const { log, read, ended, fault } = of;
+  const lines = useMemo(() => visibleLines(log), [log]);
+  const count = log.dropped + lines.length;
+  return (
+    <>
       {fault !== undefined && (
         <p role="alert" className="tone-bad tinted px-4 py-2 text-[13px]">
           The log could not be read: {fault}
         </p>
       )}
+      {filter !== undefined && lines.length > 0 && (
+        <p role="status" className="border-b border-line px-4 py-1.5 text-xs text-muted tabular-nums">
+          {formatCount(count)} {count === 1 ? "line fits" : "lines fit"}
+          {!read && " so far…"}
+        </p>
+      )}
       {log.dropped > 0 && (
         <p className="px-4 py-1.5 text-xs text-muted">
-          The first {formatCount(log.dropped)} lines are left out here. Download the log to have them all.
+          {filter === undefined
+            ? `The first ${formatCount(log.dropped)} lines are left out here. Download the log to have them all.`
+            : `The first ${formatCount(log.dropped)} of them are left out here. Search for less to see them all.`}
         </p>
       )}
       {lines.length === 0 ? (
-        <p className="px-4 py-8 text-center text-muted">
-          {filtered ? "No line fits." : ended ? "Nothing was logged." : "Nothing logged so far."}
-        </p>
+        <p className="px-4 py-8 text-center text-muted">{emptyWords(filter !== undefined, read, ended)}</p>
       ) : (
         <Lines
-          key={wrap ? "wrapped" : "long"}
+          key={reading.wrap ? "wrapped" : "long"}
           lines={lines}
-          search={search}
-          wrap={wrap}
-          follow={follow}
-          setFollow={setFollow}
+          search={filter?.search ?? ""}
+          numbered={filter === undefined}
+          {...reading}
         />
       )}
-    </div>
+    </>
   );
+}
+
+function emptyWords(filtered: boolean, read: boolean, ended: boolean): string {
+  if (filtered) return read ? "No line fits." : "Searching…";
+  return ended ? "Nothing was logged." : "Nothing logged so far.";
 }
 
 function Toggle(props: { on: boolean; label: string; set: (on: boolean) => void; children: ReactNode }) {
@@ -125,15 +157,14 @@ function Toggle(props: { on: boolean; label: string; set: (on: boolean) => void;
   );
 }
 
-type LinesProps = {
+type LinesProps = Reading & {
   lines: readonly LogLine[];
   search: string;
-  wrap: boolean;
-  follow: boolean;
-  setFollow: (follow: boolean) => void;
+  /** What a search finds has no place in the log that we know. */
+  numbered: boolean;
 };
 
-function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
+function Lines({ lines, search, numbered, wrap, follow, setFollow }: LinesProps) {
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: lines.length,
@@ -176,8 +207,11 @@ function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
               className={`absolute top-0 left-0 flex leading-5 ${wrap ? "w-full" : "min-w-full"} ${LEVEL[line.level]}`}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <span aria-hidden className="w-12 shrink-0 pr-3 text-right text-muted/70 select-none">
-                {line.number}
+              <span
+                aria-hidden
+                className={`${numbered ? "w-14" : "w-4"} shrink-0 pr-3 text-right text-muted/70 select-none`}
+              >
+                {numbered && line.number}
               </span>
               {line.at !== null && (
                 <time
@@ -204,8 +238,12 @@ function Lines({ lines, search, wrap, follow, setFollow }: LinesProps) {
   );
 }
 
-const LEVELS: readonly LogLevel[] = ["plain", "warning", "error"];
-const LEVEL_WORDS = { plain: "All lines", warning: "Warnings and errors", error: "Errors" };
+const LEVEL_WORDS: Record<LogFilter["level"], string> = {
+  DEBUG: "All lines",
+  INFO: "Without debug",
+  WARN: "Warnings and errors",
+  ERROR: "Errors",
+};
 const LEVEL = { plain: "", error: "tone-bad bg-bad/8", warning: "tone-waiting bg-waiting/8" };
 
 function Matches({ text, search }: { text: string; search: string }) {

@@ -1,9 +1,13 @@
 /** What is known of a run beside its state. */
 import { Link } from "@tanstack/react-router";
+import { Download } from "lucide-react";
+import { useMemo } from "react";
+import { saveBytes } from "../graphql/download.ts";
 import type { Run } from "../graphql/runs.ts";
 import { labelsInWords } from "../model/executor.ts";
 import { formatBytes } from "../model/time.ts";
 import { Chip } from "./badge.tsx";
+import { Button } from "./button.tsx";
 import { JsonView } from "./json-view.tsx";
 import { At } from "./moment.tsx";
 import { Facts, Panel } from "./panel.tsx";
@@ -105,8 +109,6 @@ export function RunFacts({ run }: { run: Run }) {
 
 /** What it was given and what it returned. */
 export function RunValues({ run }: { run: Run }) {
-  // Three quarters of a base64 text are bytes.
-  const bytes = run.inputBytes === null ? 0 : Math.floor((run.inputBytes.length * 3) / 4);
   return (
     <>
       {(run.input !== null || run.inputBytes === null) && (
@@ -116,7 +118,7 @@ export function RunValues({ run }: { run: Run }) {
       )}
       {run.inputBytes !== null && (
         <Panel title="Input">
-          <p className="px-4 py-3 text-muted">{formatBytes(bytes)} that are not JSON.</p>
+          <Bytes base64={run.inputBytes} name={`run-${run.id}-input`} />
         </Panel>
       )}
       {run.output !== null && (
@@ -124,6 +126,33 @@ export function RunValues({ run }: { run: Run }) {
           <JsonView value={run.output} label="output" />
         </Panel>
       )}
+      {run.outputBytes !== null && (
+        <Panel title="Output">
+          <Bytes base64={run.outputBytes} name={`run-${run.id}-output`} />
+        </Panel>
+      )}
     </>
+  );
+}
+
+/** What is not JSON can be taken away. */
+function Bytes({ base64, name }: { base64: string; name: string }) {
+  const bytes = useMemo(
+    () => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)),
+    [base64],
+  );
+  return (
+    <p className="flex items-center gap-2 px-4 py-3 text-muted">
+      {formatBytes(bytes.length)} that are not JSON.
+      <Button
+        look="bare"
+        icon
+        className="size-7"
+        aria-label={`Download ${name}`}
+        onClick={() => saveBytes(bytes, name)}
+      >
+        <Download className="size-4" />
+      </Button>
+    </p>
   );
 }

@@ -18,6 +18,9 @@ function saveBlob(blob: Blob, name: string): void {
 export const saveText = (pieces: string[], name: string): void =>
   saveBlob(new Blob(pieces, { type: "text/plain" }), name);
 
+export const saveBytes = (bytes: Uint8Array<ArrayBuffer>, name: string): void =>
+  saveBlob(new Blob([bytes]), name);
+
 /** Downloads a file of this server. Without a token the browser streams it by itself; a link cannot carry one. Throws with a message for people. */
 export async function saveFile(url: string, name: string): Promise<void> {
   if (currentToken() === null) return save(url, name);

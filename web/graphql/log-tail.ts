@@ -1,7 +1,7 @@
-/** The log of one attempt in memory: what is there, and then what comes. */
+/** The log of one attempt in memory: what is there, and then what comes; all of it, or the lines that fit a filter. */
 import { useEffect, useRef, useState } from "react";
 import { type Client, useClient } from "urql";
-import { appendLog, EMPTY_LOG, type Log } from "../model/log.ts";
+import { appendLog, EMPTY_LOG, EVERY_LINE, type Log, type LogFilter } from "../model/log.ts";
 import { messageOf } from "./client.ts";
 import { useConnection } from "./connection.ts";
 import { useThrottled } from "./live.ts";
@@ -10,20 +10,27 @@ import { type LogChunk, RunLogQuery, RunLogTail } from "./runs.ts";
 const DRAW_MS = 120;
 const FROM_SERVER = { requestPolicy: "network-only" } as const;
 
-/** `ended`: no more will come. */
-export type TailedLog = { log: Log; ended: boolean; fault: string | undefined };
-const NOTHING: TailedLog = { log: EMPTY_LOG, ended: false, fault: undefined };
+/** `read`: what was there has come. `ended`: no more will come. */
+export type TailedLog = { log: Log; read: boolean; ended: boolean; fault: string | undefined };
+const NOTHING: TailedLog = { log: EMPTY_LOG, read: false, ended: false, fault: undefined };
 
-type Place = { id: string; attempt: number; after: string | null };
+type Place = { id: string; attempt: number; after: string | null; filter: LogFilter };
+
+/** As the server wants it: nothing where nothing is left out. */
+const asked = ({ search, level }: LogFilter) => ({
+  search: search === "" ? null : search,
+  level: level === "DEBUG" ? null : level,
+});
 
 /** Reads on from a place and hands over every piece, up to the present end. Throws with a message for people. */
 export async function readLog(
   client: Client,
-  { id, attempt, after }: Place,
+  { id, attempt, after, filter }: Place,
   take: (chunk: LogChunk) => void,
 ): Promise<void> {
   for (let from = after, more = true; more; ) {
-    const answer = await client.query(RunLogQuery, { id, attempt, after: from }, FROM_SERVER).toPromise();
+    const place = { id, attempt, after: from, ...asked(filter) };
+    const answer = await client.query(RunLogQuery, place, FROM_SERVER).toPromise();
     if (answer.error !== undefined) throw new Error(messageOf(answer.error));
     const chunk: LogChunk | undefined = answer.data?.run?.log;
     if (chunk === undefined) throw new Error("The run is gone.");
@@ -34,20 +41,26 @@ export async function readLog(
 }
 
 /** Hands over what comes after a place, attempt after attempt, until the run has ended. */
-function followLog(client: Client, { id, after }: Place, take: (chunk: LogChunk) => void): () => void {
-  const { unsubscribe } = client.subscription(RunLogTail, { id, after }).subscribe(({ data }) => {
+function followLog(
+  client: Client,
+  { id, after, filter }: Place,
+  take: (chunk: LogChunk) => void,
+): () => void {
+  const place = { id, after, ...asked(filter) };
+  const { unsubscribe } = client.subscription(RunLogTail, place).subscribe(({ data }) => {
     if (data !== undefined) take(data.runLog);
   });
   return unsubscribe;
 }
 
-/** The log of one attempt as it grows; another run or attempt needs another component (a `key`). */
-export function useLog(id: string, attempt: number): TailedLog {
+/** The log of one attempt as it grows; another run, attempt or filter needs another component (a `key`). */
+export function useLog(id: string, attempt: number, filter: LogFilter = EVERY_LINE): TailedLog {
   const client = useClient();
   const lost = useConnection().state === "lost";
   const [shown, setShown] = useState(NOTHING);
   const latest = useRef(NOTHING);
   const cursor = useRef<string | null>(null);
+  const { search, level } = filter;
   const draw = useThrottled(() => setShown(latest.current), DRAW_MS);
 
   useEffect(() => {
@@ -61,6 +74,7 @@ export function useLog(id: string, attempt: number): TailedLog {
       if (mine) cursor.current = chunk.cursor;
       latest.current = {
         log: mine ? appendLog(latest.current.log, chunk.text) : latest.current.log,
+        read: latest.current.read || chunk.text === "",
         // A later attempt has begun: this one is over.
         ended: chunk.ended || !mine,
         fault: undefined,
@@ -68,7 +82,7 @@ export function useLog(id: string, attempt: number): TailedLog {
       if (latest.current.ended) stop();
       draw();
     };
-    const place = (): Place => ({ id, attempt, after: cursor.current });
+    const place = (): Place => ({ id, attempt, after: cursor.current, filter: { search, level } });
     readLog(client, place(), take).then(
       () => {
         if (wanted && !latest.current.ended) stop = followLog(client, place(), take);
@@ -83,6 +97,6 @@ export function useLog(id: string, attempt: number): TailedLog {
       wanted = false;
       stop();
     };
-  }, [client, id, attempt, lost, draw]);
+  }, [client, id, attempt, search, level, lost, draw]);
   return shown;
 }

@@ -56,6 +56,7 @@ export const RunQuery = graphql(
         input
         inputBytes
         output
+        outputBytes
         message
         readyAt
         error { message type stack }
@@ -98,10 +99,10 @@ export const RunChanged = graphql(`
 `);
 
 export const RunLogQuery = graphql(`
-  query RunLog($id: ID!, $attempt: Int, $after: String) {
+  query RunLog($id: ID!, $attempt: Int, $after: String, $search: String, $level: LogLevel) {
     run(id: $id) {
       id
-      log(attempt: $attempt, after: $after) { text cursor attempt ended }
+      log(attempt: $attempt, after: $after, search: $search, level: $level) { text cursor attempt ended }
     }
   }
 `);
@@ -109,8 +110,8 @@ export const RunLogQuery = graphql(`
 export type LogChunk = ResultOf<typeof RunLogTail>["runLog"];
 
 export const RunLogTail = graphql(`
-  subscription RunLogTail($id: ID!, $after: String) {
-    runLog(id: $id, after: $after) { text cursor attempt ended }
+  subscription RunLogTail($id: ID!, $after: String, $search: String, $level: LogLevel) {
+    runLog(id: $id, after: $after, search: $search, level: $level) { text cursor attempt ended }
   }
 `);
 

@@ -68,20 +68,19 @@ export function appendLog(log: Log, chunk: string, limit = 10_000): Log {
   return { lines: over === 0 ? lines : lines.slice(over), partial, dropped: log.dropped + over };
 }
 
-/** What the reader wants to see: lines that contain `search`, whatever its case, and are at least as grave as `level`. */
-export type LogFilter = { search: string; level: LogLevel };
+/** What the reader wants to see; the server finds it. Lines of the level and graver ones, with `search` in any case. */
+export type LogFilter = { search: string; level: (typeof FILTER_LEVELS)[number] };
+export const FILTER_LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
+export const EVERY_LINE: LogFilter = { search: "", level: "DEBUG" };
 
-const GRAVITY: Record<LogLevel, number> = { plain: 0, warning: 1, error: 2 };
+export function isFiltered({ search, level }: LogFilter): boolean {
+  return search !== "" || level !== "DEBUG";
+}
 
 /** The lines to show, the unfinished one included. */
-export function visibleLines(log: Log, { search, level }: LogFilter): readonly LogLine[] {
+export function visibleLines(log: Log): readonly LogLine[] {
   const unfinished = line(log.partial, log.dropped + log.lines.length + 1);
-  const all = unfinished.text === "" ? log.lines : [...log.lines, unfinished];
-  const wanted = search.toLowerCase();
-  if (wanted === "" && level === "plain") return all;
-  return all.filter(
-    (each) => GRAVITY[each.level] >= GRAVITY[level] && each.text.toLowerCase().includes(wanted),
-  );
+  return unfinished.text === "" ? log.lines : [...log.lines, unfinished];
 }
 
 /** A piece of a line; `at` is its place in it. */

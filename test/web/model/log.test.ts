@@ -5,14 +5,14 @@ import {
   appendLog,
   cleanLine,
   EMPTY_LOG,
+  isFiltered,
   levelOf,
   splitMatches,
   visibleLines,
 } from "../../../web/model/log.ts";
 
 const ESC = "\u001b";
-const all = { search: "", level: "plain" } as const;
-const texts = (log: typeof EMPTY_LOG): string[] => visibleLines(log, all).map((line) => line.text);
+const texts = (log: typeof EMPTY_LOG): string[] => visibleLines(log).map((line) => line.text);
 
 describe("cleaning", () => {
   test.each([
@@ -52,7 +52,7 @@ describe("appending", () => {
       EMPTY_LOG,
     );
     expect(texts(log)).toEqual(["one", "two red", "three"]);
-    expect(visibleLines(log, all).map((line) => line.number)).toEqual([1, 2, 3]);
+    expect(visibleLines(log).map((line) => line.number)).toEqual([1, 2, 3]);
   });
 
   test("however a text is cut into chunks, the same lines come out", () => {
@@ -98,18 +98,17 @@ describe("levels", () => {
   });
 });
 
-test("searching ignores case and shows the unfinished line too", () => {
+test("the unfinished line is shown, too", () => {
   const log = appendLog(EMPTY_LOG, "Alpha\nbeta\nALPHABET");
-  const found = visibleLines(log, { search: "alpha", level: "plain" });
-  expect(found.map((line) => line.number)).toEqual([1, 3]);
+  expect(visibleLines(log).map((line) => line.number)).toEqual([1, 2, 3]);
 });
 
-test("a level filter keeps what is at least as grave", () => {
-  const log = appendLog(EMPTY_LOG, "fine\nwarn a\nerror b\n");
-  const kept = (level: "warning" | "error"): string[] =>
-    visibleLines(log, { search: "", level }).map((line) => line.text);
-  expect(kept("warning")).toEqual(["warn a", "error b"]);
-  expect(kept("error")).toEqual(["error b"]);
+test.each([
+  [{ search: "", level: "DEBUG" }, false],
+  [{ search: " ", level: "DEBUG" }, true],
+  [{ search: "", level: "INFO" }, true],
+] as const)("%j leaves lines out: %s", (filter, filtered) => {
+  expect(isFiltered(filter)).toBe(filtered);
 });
 
 describe("matches", () => {
