@@ -11,6 +11,8 @@ export type WorkerEvent =
   /** The server does not answer, or not yet; the worker keeps trying and loses nothing. */
   | { kind: "disconnected"; error: Error; retryInMs: number }
   | { kind: "connected" }
+  /** A person drains the executor, or has lifted that: it gets no new runs meanwhile. */
+  | { kind: "drained"; drained: boolean }
   /** Something went wrong that the worker itself survives. */
   | { kind: "error"; error: unknown; lease?: Lease }
   /** `unsettled` outcomes were not delivered; the server gives those runs out again. */
@@ -29,6 +31,8 @@ export function describeEvent(event: WorkerEvent): string | undefined {
       return `no usable answer from the server, trying on: ${event.error.message}`;
     case "connected":
       return "the server answers again";
+    case "drained":
+      return event.drained ? "drained: no new runs until somebody lifts that" : "takes runs again";
     case "error":
       return `${event.lease === undefined ? "" : `run ${event.lease.run} (${event.lease.job}): `}${messageOf(event.error)}`;
     case "stopped":

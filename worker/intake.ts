@@ -26,6 +26,8 @@ export interface IntakeParts {
   settling: () => boolean;
   /** `late`: an answer was lost, so these may have been running down for a while. */
   begin: (leases: Lease[], late: boolean) => void;
+  /** Whether a claim's answer said that the executor is drained. */
+  drained: (drained: boolean) => void;
   refused: (error: unknown) => void;
 }
 
@@ -67,6 +69,7 @@ export class Intake {
         tries++;
         return client.claim(claim, { signal });
       }, signal);
+      this.#parts.drained(answer.drain === true);
       this.arrived(answer.leases, tries);
     } catch (error) {
       if (!signal.aborted) {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Handler } from "./attempt.ts";
 import type { WorkerEvent } from "./events.ts";
+import type { Load } from "./protocol.ts";
 
 /** The protocol's limit for the leases that one heartbeat names. */
 const CONCURRENCY_MAX = 10_000;
@@ -18,7 +19,10 @@ export interface WorkerOptions {
   groups?: string[] | undefined;
   /** Runs at the same time. Default: 10. */
   concurrency?: number | undefined;
+  /** What runs may require: `{ gpu: "a100" }`. */
   labels?: Record<string, string> | undefined;
+  /** Above these fractions of the machine (`{ cpu: 0.9 }`) it gets no new runs. Default: load stops nothing. */
+  maxLoad?: Load | undefined;
   /** What to do with a run, by its task type. Runs of other types are left to other workers. */
   handlers: Record<string, Handler>;
   /** How long a poll may stay parked at the server. Default: 30. */

@@ -45,6 +45,8 @@ export class Worker {
   readonly #closed = new AbortController();
   #started = false;
   #reachable = true;
+  /** Somebody drains this executor: its polls bring nothing until that is lifted. */
+  #drained = false;
   #stopped: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
@@ -68,6 +70,7 @@ export class Worker {
       free: () => (this.#settler.size > UNSETTLED_MAX ? 0 : this.#concurrency - this.#atWork.size),
       settling: () => this.#settler.size > 0,
       begin: (leases, late) => this.#begin(leases, late),
+      drained: (drained) => this.#heard(drained),
       refused: (error) => this.#emit({ kind: "error", error }),
     });
     this.#settler = new Settler({
@@ -148,7 +151,7 @@ export class Worker {
   }
 
   #register(signal: AbortSignal): Promise<void> {
-    const { labels } = this.#options;
+    const { labels, maxLoad } = this.#options;
     return this.#client.register(
       this.executor,
       {
@@ -158,6 +161,7 @@ export class Worker {
         countsItself: true,
         load: currentLoad(),
         ...(labels === undefined ? {} : { labels }),
+        ...(maxLoad === undefined ? {} : { maxLoad }),
       },
       { signal },
     );
@@ -222,6 +226,7 @@ export class Worker {
     // Names what is held now, however long the server was away.
     const request = { executor: this.executor, leases: [...this.#held.keys()], load: currentLoad() };
     const answer = await this.#client.heartbeat(request, { signal: this.#closed.signal });
+    this.#heard(answer.drain === true);
     for (const { lease, status, cancel, leaseSeconds } of answer.leases) {
       const attempt = this.#held.get(lease);
       // A lease that is being settled is over for good reason; its settle gets the final word.
@@ -229,6 +234,11 @@ export class Worker {
       if (status === "lost") attempt.lose();
       else attempt.renewed(leaseSeconds, cancel);
     }
+  }
+
+  #heard(drained: boolean): void {
+    if (drained !== this.#drained) this.#emit({ kind: "drained", drained });
+    this.#drained = drained;
   }
 
   #unreachable(error: Error, retryInMs: number): void {

@@ -48,6 +48,11 @@ export function mayTake({ draining, overloaded }: Claimant): boolean {
   return draining !== true && overloaded !== true;
 }
 
+/** True for one whose poll had better not be served now: it gets nothing, while another's would. */
+export function isPassedOver(claimant: Claimant | undefined): boolean {
+  return claimant !== undefined && (claimant.full === true || !mayTake(claimant));
+}
+
 /** True when the requirement asks nothing. */
 export function isOpen({ executor, labels }: Requirement): boolean {
   return executor === undefined && (labels === undefined || Object.keys(labels).length === 0);

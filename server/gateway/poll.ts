@@ -13,6 +13,7 @@
  * where there is work, for all parked polls together.
  */
 import { LIMITS, RHYTHM } from "../config.ts";
+import { isPassedOver } from "../core/placement.ts";
 import { Rejection, unavailable } from "../core/rejection.ts";
 import type { ClaimedLease, ClaimPoll, Engine, Reservation } from "../engine/engine.ts";
 import type { Catalog } from "../store/catalog.ts";
@@ -133,6 +134,10 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
   const rangSince = (keys: string[], began: number): boolean =>
     keys.some((key) => (rangAt.get(key) ?? 0) > began);
 
+  /** Whether another claim may bring what the last one did not. */
+  const mayGain = ({ executor }: ClaimPoll, keys: string[], began: number): boolean =>
+    rangSince(keys, began) && !isPassedOver(executor);
+
   const park = (asked: Asking, keys: string[], options: PollOptions): Promise<ClaimedLease[]> =>
     new Promise((resolve, reject) => {
       const end = (): void => {
@@ -179,7 +184,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       do {
         began = rings;
         if (!waiter.over) leases = await engine.claim(waiter.poll);
-      } while (leases.length === 0 && !waiter.over && rangSince(waiter.keys, began));
+      } while (leases.length === 0 && !waiter.over && mayGain(waiter.poll, waiter.keys, began));
       // In one go with the look at the rings: one that comes after it finds this waiter idle.
       waiter.busy = false;
       if (leases.length > 0 || waiter.over) waiter.answer(leases);
@@ -314,7 +319,7 @@ export function createPolls({ engine, catalog, channel, sql, touchAll, onError }
       do {
         began = rings;
         leases = await engine.claim(poll);
-      } while (leases.length === 0 && mayWait() && rangSince(keys, began));
+      } while (leases.length === 0 && mayWait() && mayGain(poll, keys, began));
       if (leases.length === 0 && mayWait()) {
         if (waiters.size >= LIMITS.parkedPolls) {
           throw unavailable("too many polls wait on this server; retry in a moment, or ask another one");

@@ -1,5 +1,5 @@
 /** Parked polls in the order in which they came, found by the queues they would take from. Pure bookkeeping. */
-import { type Claimant, fits, isOpen, mayTake } from "../core/placement.ts";
+import { type Claimant, fits, isOpen, isPassedOver } from "../core/placement.ts";
 import type { Queue } from "../store/queues.ts";
 
 /** What a poll reads: `types` absent means any type. */
@@ -31,7 +31,7 @@ export function keysOfQueue({ namespaceId, group, type, requirement }: Queue): s
 /** Those that would get nothing are passed over: who serves the others takes an empty claim for an empty queue. */
 function wants({ groups, types, executor }: Wants, queue: Queue, open: boolean): boolean {
   if (!groups.includes(queue.group)) return false;
-  if (executor && (executor.full || !mayTake(executor))) return false;
+  if (isPassedOver(executor)) return false;
   if (open) return true;
   return (
     (types === undefined || types.includes(queue.type)) &&

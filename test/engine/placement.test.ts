@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Rejection } from "../../server/core/rejection.ts";
 import type { ClaimedLease } from "../../server/engine/engine.ts";
+import { prune } from "../../server/engine/prune.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine & { url: string };
@@ -130,4 +131,21 @@ test("a list of runs, each for another executor, makes its queues in one go", as
   const runs = await t.engine.start(items);
   expect(runsOf(await claimAs("pod-199"))).toEqual([runs[199]?.id]);
   expect(runsOf(await claimAs("pod-0"))).toEqual([runs[0]?.id]);
+});
+
+test("a queue for an executor goes when nobody has asked for it in a month, and not while a run or a job names it", async () => {
+  await start({ executor: "kept" });
+  const gone = await start({ executor: "gone" });
+  await t.engine.cancel(gone, null);
+  const names = async () => {
+    const rows = await t.sql<{ name: string | null }[]>`
+      select requirement->>'executor' as name from escapement.queue where requirement->>'executor' in ('kept', 'gone')`;
+    return rows.map((row) => row.name).sort();
+  };
+  await prune(t.context);
+  expect(await names()).toEqual(["gone", "kept"]);
+  await t.sql`update escapement.queue set used_at = escapement.clock() - interval '32 days'`;
+  await prune(t.context);
+  expect(await names()).toEqual(["kept"]);
+  expect(await t.sql`select from escapement.queue where requirement = '{}'`).not.toHaveLength(0);
 });

@@ -90,6 +90,18 @@ describe("a worker", () => {
     expect(events.some(({ kind }) => kind === "lost" || kind === "error")).toBe(false);
   });
 
+  test("hears that it is drained and goes on when that is lifted", async () => {
+    const type = await createJob(server, unique("drained"));
+    const { worker, events } = await startWorker(server, { [type]: () => "done" });
+    const told = () => events.flatMap((event) => (event.kind === "drained" ? [event.drained] : []));
+    await server.graphql(`mutation { drainExecutor(name: "${worker.executor}") { id } }`);
+    await expect.poll(told, { timeout: 10_000 }).toEqual([true]);
+    const run = await startRun(server, type);
+    await server.graphql(`mutation { undrainExecutor(name: "${worker.executor}") { id } }`);
+    expect(await endOf(server, run)).toMatchObject({ state: "SUCCEEDED" });
+    expect(told()).toEqual([true, false]);
+  });
+
   test("leaves runs of other types alone", async () => {
     const [mine, foreign] = [
       await createJob(server, unique("mine")),
