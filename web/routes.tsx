@@ -10,6 +10,7 @@ import { Missing, PageFault } from "./components/fault-page.tsx";
 import { Loading } from "./components/notice.tsx";
 import { Shell } from "./components/shell.tsx";
 import {
+  deadLetterSearch,
   executorSearch,
   jobSearch,
   namespaceSearch,
@@ -45,6 +46,12 @@ const routes = [
     getParentRoute,
     path: "/runs/$id",
     component: lazyRouteComponent(() => import("./pages/run.tsx"), "RunPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/dead-letters",
+    validateSearch: deadLetterSearch,
+    component: lazyRouteComponent(() => import("./pages/dead-letters.tsx"), "DeadLettersPage"),
   }),
   createRoute({
     getParentRoute,

@@ -395,7 +395,16 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     });
     await page.context().close();
     page = await open({ ...size, colorScheme });
-    for (const path of ["/", "/runs", `/runs/${id}`, "/jobs", `/jobs/${job}`, "/triggers", "/executors"]) {
+    for (const path of [
+      "/",
+      "/runs",
+      `/runs/${id}`,
+      "/dead-letters",
+      "/jobs",
+      `/jobs/${job}`,
+      "/triggers",
+      "/executors",
+    ]) {
       await page.goto(at(`${path}?ns=default`));
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");
@@ -404,6 +413,89 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     }
     const background = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
     expect(background).toBe(colorScheme === "dark" ? "rgb(13, 15, 18)" : "rgb(246, 245, 242)");
+  });
+
+  test("dead letters are grouped, redriven with another input, and many after a count", async () => {
+    const job = await makeJob({ retry: { off: true } });
+    const fail = async (type: string): Promise<string> => {
+      const id = await startRun(job);
+      await tell(await claim(job), "fail", { error: { message: `${type} happened`, type } });
+      return id;
+    };
+    const first = await fail("ValueError");
+    for (let n = 0; n < 3; n++) await fail("Timeout");
+    await page.goto(at("/dead-letters?ns=default"));
+    const groups = page.getByRole("list", { name: "What they failed of" });
+    const group = (type: string) => groups.getByRole("button", { name: new RegExp(`${job} ${type}`) });
+    await group("Timeout").getByText("3").waitFor();
+
+    // One, with the input it should have had.
+    await group("ValueError").click();
+    await page.getByRole("heading", { name: "1 dead letter" }).waitFor();
+    await page.getByRole("button", { name: `Redrive this run of ${job}` }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Input").fill("{");
+    await shows(/the text ends too early/);
+    await dialog.getByLabel("Input").fill('{ "greeting": "mended" }');
+    await dialog.getByRole("button", { name: "Redrive the run" }).click();
+    await shows("The run is back in the queue.");
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await expect.poll(() => group("ValueError").count()).toBe(0);
+    const { run } = await server.graphql<{ run: unknown }>(
+      "query ($id: ID!) { run(id: $id) { state input deadLetter redrives { edited } } }",
+      { id: first },
+    );
+    const input = { greeting: "mended" };
+    expect(run).toEqual({ state: "READY", input, deadLetter: false, redrives: [{ edited: true }] });
+
+    // Many: counted first, and not before a pace that can be.
+    await group("Timeout").click();
+    await page.getByRole("heading", { name: "3 dead letters" }).waitFor();
+    await page
+      .getByRole("button", { name: `Discard this run of ${job}` })
+      .first()
+      .click();
+    await dialog.getByRole("button", { name: "Discard it" }).click();
+    await page.getByRole("heading", { name: "2 dead letters" }).waitFor();
+    await page.getByRole("button", { name: "Redrive…" }).click();
+    await dialog.getByText("2 dead letters as of now.").waitFor();
+    await dialog.getByLabel("Runs per second").fill("often");
+    await expect.poll(() => dialog.getByRole("button", { name: "Redrive 2" }).isDisabled()).toBe(true);
+    await dialog.getByLabel("Runs per second").fill("0.01");
+    await dialog.getByRole("button", { name: "Redrive 2" }).click();
+    await shows("2 dead letters redriven.");
+    await shows("No dead letter fits these filters.");
+  });
+
+  test("the runs that fit the filters are cancelled together, after a count", async () => {
+    const [job, other] = [await makeJob(), await makeJob()];
+    for (let n = 0; n < 3; n++) await startRun(job);
+    const kept = await startRun(other);
+    await claim(job);
+    await page.goto(at(`/runs?ns=default&job=${job}`));
+    await page.getByRole("button", { name: "Cancel runs…" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("3 runs as of now.").waitFor();
+    await dialog.getByLabel("Reason").fill("wrong input");
+    await dialog.getByRole("button", { name: "Cancel 3" }).click();
+    await shows("3 runs cancelled or told to stop.");
+    const { runs } = await server.graphql<{ runs: { nodes: { state: string; cancelRequested: boolean }[] } }>(
+      "query ($job: String) { runs(filter: { job: $job }) { nodes { state cancelRequested } } }",
+      { job },
+    );
+    expect(runs.nodes.map(({ state }) => state).sort()).toEqual(["CANCELLED", "CANCELLED", "RUNNING"]);
+    expect(runs.nodes.find(({ state }) => state === "RUNNING")?.cancelRequested).toBe(true);
+    const { run } = await server.graphql<{ run: { state: string } }>(
+      "query ($id: ID!) { run(id: $id) { state } }",
+      {
+        id: kept,
+      },
+    );
+    expect(run.state).toBe("READY");
+    // A list of ended runs has nothing to cancel.
+    await page.goto(at(`/runs?ns=default&job=${job}&state=CANCELLED`));
+    await page.getByRole("table").waitFor();
+    expect(await page.getByRole("button", { name: "Cancel runs…" }).count()).toBe(0);
   });
 
   test("a server with tokens asks for one, refuses a wrong one and then works live", async () => {

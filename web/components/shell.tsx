@@ -8,6 +8,7 @@ import {
   ListChecks,
   LogOut,
   type LucideIcon,
+  MailWarning,
   Server,
 } from "lucide-react";
 import { Toaster } from "sonner";
@@ -21,7 +22,7 @@ import { ThemeToggle, useTheme } from "./theme.tsx";
 import { useViewer, ViewerGate } from "./viewer.tsx";
 
 const PAGES: readonly {
-  to: "/" | "/runs" | "/jobs" | "/triggers" | "/executors";
+  to: "/" | "/runs" | "/dead-letters" | "/jobs" | "/triggers" | "/executors";
   word: string;
   icon: LucideIcon;
 }[] = [
@@ -30,6 +31,7 @@ const PAGES: readonly {
   { to: "/jobs", word: "Jobs", icon: Boxes },
   { to: "/triggers", word: "Triggers", icon: CalendarClock },
   { to: "/executors", word: "Executors", icon: Server },
+  { to: "/dead-letters", word: "Dead letters", icon: MailWarning },
 ];
 
 export function Shell() {

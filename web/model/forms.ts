@@ -77,6 +77,24 @@ export function readStartRun(form: StartRunForm): Reading<StartRunValues> {
   return reading(values, faults);
 }
 
+/** The input is sent only when it is another one. */
+export function readRedrive(before: string, text: string): Reading<{ input?: Json }> {
+  if (text === before) return reading({}, {});
+  const input = parseJson(text);
+  if (!input.ok) return reading({}, { input: input.message });
+  if (input.value === undefined || input.value === null)
+    return reading({}, { input: "Write the input, or leave it as it was." });
+  return reading({ input: input.value }, {});
+}
+
+/** Runs per second; blank: all at once. The server's own bounds. */
+export function readPace(text: string): Reading<{ perSecond: number | null }> {
+  if (text.trim() === "") return reading({ perSecond: null }, {});
+  const perSecond = Number(text.trim());
+  const sound = perSecond >= 1 / 3600 && perSecond <= 10_000;
+  return reading({ perSecond }, sound ? {} : { perSecond: "A number up to 10000, such as 5 or 0.5." });
+}
+
 export type JobForm = {
   name: string;
   description: string;

@@ -42,6 +42,12 @@ export type TriggerSearch = {
 };
 /** How far back the chart looks, unless it is the ordinary hour. */
 export type OverviewSearch = { minutes?: number | undefined };
+/** A job's name and a type of error. */
+export type DeadLetterSearch = {
+  job?: string | undefined;
+  type?: string | undefined;
+  after?: string | undefined;
+};
 export type ExecutorSearch = { q?: string | undefined; after?: string | undefined };
 
 /** Every trigger state, for a filter to choose from. */
@@ -93,6 +99,9 @@ export const triggerSearch = (raw: Raw): TriggerSearch =>
 
 export const executorSearch = (raw: Raw): ExecutorSearch =>
   present<ExecutorSearch>({ q: text(raw, "q"), after: text(raw, "after") });
+
+export const deadLetterSearch = (raw: Raw): DeadLetterSearch =>
+  present<DeadLetterSearch>({ job: text(raw, "job"), type: text(raw, "type"), after: text(raw, "after") });
 
 /** The chart's choices, in minutes; the server keeps a day. */
 export const CHART_MINUTES: readonly number[] = [15, 60, 360, 1440];

@@ -107,6 +107,10 @@ export function everyInWords(iso: string): string {
   return `every ${durationInWords(iso).replace(/^1 (\w+)$/, "$1")}`;
 }
 
+/** A count with its word: `1 run`, `2 runs`. */
+export const countOf = (count: number, [one, many]: readonly [one: string, many: string]): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;
+
 /** A whole number with separators; from a million on, in short. */
 export function formatCount(count: number): string {
   return count < 1_000_000

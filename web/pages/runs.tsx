@@ -3,6 +3,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { Play } from "lucide-react";
 import { useCallback, useState } from "react";
 import { Button } from "../components/button.tsx";
+import { CancelRunsButton } from "../components/cancel-runs.tsx";
 import { LiveRuns } from "../components/live-runs.tsx";
 import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager } from "../components/pager.tsx";
@@ -34,6 +35,7 @@ export function RunsPage() {
   return (
     <>
       <PageHead title="Runs">
+        {mayOperate && list.rows.length > 0 && <CancelRunsButton search={search} />}
         {mayOperate && (
           <Button look="primary" onClick={() => setStarting(true)}>
             <Play className="size-3.5" /> Start a run

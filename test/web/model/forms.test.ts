@@ -4,6 +4,8 @@ import {
   durationOf,
   fieldAtFault,
   readJob,
+  readPace,
+  readRedrive,
   readSchedule,
   readStartRun,
   readTrigger,
@@ -133,4 +135,16 @@ test("the server's complaint goes to the innermost field that the form has", () 
   expect(fieldAtFault("input.name", ["name"])).toBe("name");
   expect(fieldAtFault("input.retry", ["name"])).toBeUndefined();
   expect(fieldAtFault(undefined, ["name"])).toBeUndefined();
+});
+
+test("a redriven run's input is sent when it is another one, and only when it is JSON", () => {
+  expect(readRedrive('{"a":1}', '{"a":1}')).toEqual({ values: {}, faults: {} });
+  expect(readRedrive('{"a":1}', '{"a":2}').values).toEqual({ input: { a: 2 } });
+  for (const text of ["", "null", "{"]) expect(readRedrive('{"a":1}', text).faults.input).toBeDefined();
+});
+
+test("a pace is a number of runs per second within the server's bounds; blank is all at once", () => {
+  expect(readPace(" ").values).toEqual({ perSecond: null });
+  expect(readPace("0.5").values).toEqual({ perSecond: 0.5 });
+  for (const text of ["0", "-1", "often", "20000", "Infinity"]) expect(readPace(text).values).toBeNull();
 });
