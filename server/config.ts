@@ -73,6 +73,8 @@ export const LIMITS = {
   waitSeconds: 60,
   /** Triggers promoted by one statement; the leader's row is locked for so long (RELIABILITY 2.4). */
   fireBatch: 500,
+  /** Triggers read as due at once: several batches, of which one is decided while another is written. */
+  fireRead: 4_000,
   releaseBatch: 1_000,
   /** Runs that one call of a change of many takes; the answer's cursor goes on. A second's work, not a minute's. */
   bulkRuns: 10_000,

@@ -10,7 +10,7 @@ import { decideFire, type FireDecision, memoKey, nextFire } from "../core/trigge
 import type { JobVersion } from "../store/catalog.ts";
 import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
-import { counted, type EngineContext, runChange } from "./context.ts";
+import { counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import { asksKeys, fireUnique } from "./fire-unique.ts";
 import { gateKeysOf } from "./gates.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
@@ -60,33 +60,52 @@ function createMemo(): typeof nextFire {
   };
 }
 
-/** Returns a function that promotes one batch and says how many it found due, and when the next is, in ms. */
+/**
+ * Returns a function that promotes what is due, up to `fireRead` triggers, and says how many it found due, and when
+ * the next is, in ms. While one batch is being written the next one is decided.
+ */
 export function createFire(context: EngineContext) {
   const next = createMemo();
   return async (guard: LeaderGuard): Promise<{ due: number; fired: number; nextInMs: number | null }> => {
     const triggers = await readDue(context);
     const versions = await context.catalog.versions(triggers.map((trigger) => trigger.versionId));
-    const decided = triggers.flatMap((trigger): Decided[] => {
-      const version = versions.get(trigger.versionId);
-      return version ? [decide(trigger, version, next)] : [];
-    });
     let fired = 0;
-    const free = decided.filter(({ version }) => !asksKeys(version));
-    if (free.length > 0) {
-      const { runs, announce } = await write(context, free, guard);
-      announce();
-      fired = runs.length;
+    let writing: Promise<number> = Promise.resolve(0);
+    for (let at = 0; at < triggers.length; at += LIMITS.fireBatch) {
+      const decided = triggers.slice(at, at + LIMITS.fireBatch).flatMap((trigger): Decided[] => {
+        const version = versions.get(trigger.versionId);
+        return version ? [decide(trigger, version, next)] : [];
+      });
+      fired += await writing;
+      writing = promote(context, decided, guard);
+      // Heard of by the next `await`; until then a failure must not count as one that nobody hears.
+      writing.catch(() => {});
+      // Deciding blocks this process; the statement leaves before.
+      await new Promise(setImmediate);
     }
-    const unique = decided.filter(({ version }) => asksKeys(version));
-    if (unique.length > 0) {
-      fired += await fireUnique(context, unique, (within, allowed) => write(within, allowed, guard));
-    }
-    if (triggers.length === LIMITS.fireBatch) return { due: triggers.length, fired, nextInMs: 0 };
+    fired += await writing;
+    if (triggers.length === LIMITS.fireRead) return { due: triggers.length, fired, nextInMs: 0 };
     const [first] = await context.sql<{ ms: number | null }[]>`
       select extract(epoch from min(next_at) - escapement.clock())::float8 * 1000 as ms
       from escapement.trigger where state = 'NORMAL'`;
     return { due: triggers.length, fired, nextInMs: first?.ms ?? null };
   };
+}
+
+/** Writes one batch; returns how many runs it started. */
+async function promote(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<number> {
+  let fired = 0;
+  const free = decided.filter(({ version }) => !asksKeys(version));
+  if (free.length > 0) {
+    const { runs, announce } = await write(context, free, guard);
+    announce();
+    fired = runs.length;
+  }
+  const unique = decided.filter(({ version }) => asksKeys(version));
+  if (unique.length > 0) {
+    fired += await fireUnique(context, unique, (within, allowed) => write(within, allowed, guard));
+  }
+  return fired;
 }
 
 async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
@@ -96,7 +115,7 @@ async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
       t.fires_left as "firesLeft", t.version, j.version_id as "versionId", escapement.clock() as now
     from (
       select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()
-      order by next_at limit ${LIMITS.fireBatch}
+      order by next_at limit ${LIMITS.fireRead}
     ) t join escapement.job j on j.id = t.job_id`;
 }
 
@@ -136,23 +155,23 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
     ${lead(sql, guard)},
     item as (
       select * from unnest(
-        ${all(({ trigger }) => trigger.id)}::int[], ${all(({ trigger }) => trigger.version)}::int[],
-        ${all(({ trigger }) => trigger.dueAt.getTime())}::float8[], ${all(({ decision }) => decision.nextAt)}::float8[],
-        ${all(nextStateOf)}::text[], ${all(({ fault }) => fault)}::text[],
-        ${all(({ decision }) => decision.fires.length)}::int[],
-        ${all(({ decision }) => decision.fires.at(-1)?.scheduledAt ?? null)}::float8[]
+        ${list(all(({ trigger }) => trigger.id))}::text::int[], ${list(all(({ trigger }) => trigger.version))}::text::int[],
+        ${list(all(({ trigger }) => trigger.dueAt.getTime()))}::text::float8[], ${list(all(({ decision }) => decision.nextAt))}::text::float8[],
+        ${textArray(all(nextStateOf))}::text::text[], ${textArray(all(({ fault }) => fault))}::text::text[],
+        ${list(all(({ decision }) => decision.fires.length))}::text::int[],
+        ${list(all(({ decision }) => decision.fires.at(-1)?.scheduledAt ?? null))}::text::float8[]
       ) as i(trigger_id, version, due_at, next_at, state, reason, fires, last_at)
     ),
     fire as materialized (
       select escapement.next_run_id() as id, f.* from unnest(
-        ${each(({ trigger }) => trigger.id)}::int[], ${each(({ fire }) => fire.scheduledAt)}::float8[],
-        ${each(({ fire }) => fire.outcome)}::text[], ${each(({ version }) => version.namespaceId)}::int[],
-        ${each(({ version }) => version.jobId)}::int[], ${each(({ version }) => version.id)}::int[],
-        ${each(({ version }) => version.queueId)}::int[],
-        ${each(({ trigger, version }) => trigger.priority ?? version.priority)}::smallint[],
-        ${each(({ trigger }) => trigger.input)}::text[]
-        ${gated ? sql`, ${each(({ gates }) => gates)}::text[]` : sql``}
-        ${skippable ? sql`, ${each(({ version }) => skipAfterMs(version))}::float8[]` : sql``}
+        ${list(each(({ trigger }) => trigger.id))}::text::int[], ${list(each(({ fire }) => fire.scheduledAt))}::text::float8[],
+        ${textArray(each(({ fire }) => fire.outcome))}::text::text[], ${list(each(({ version }) => version.namespaceId))}::text::int[],
+        ${list(each(({ version }) => version.jobId))}::text::int[], ${list(each(({ version }) => version.id))}::text::int[],
+        ${list(each(({ version }) => version.queueId))}::text::int[],
+        ${list(each(({ trigger, version }) => trigger.priority ?? version.priority))}::text::smallint[],
+        ${textArray(each(({ trigger }) => trigger.input))}::text::text[]
+        ${gated ? sql`, ${textArray(each(({ gates }) => gates))}::text::text[]` : sql``}
+        ${skippable ? sql`, ${list(each(({ version }) => skipAfterMs(version)))}::text::float8[]` : sql``}
       ) as f(trigger_id, scheduled_at, outcome, namespace_id, job_id, version_id, queue_id, priority, input
         ${gated ? sql`, gates` : sql``} ${skippable ? sql`, skip_after_ms` : sql``})
     ),
@@ -171,7 +190,8 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
     noted as (
       insert into escapement.occurrence (trigger_id, scheduled_at, outcome, fired_at, run_id)
       select f.trigger_id, to_timestamp(f.scheduled_at / 1000), f.outcome, now.at, f.id
-      from fire f join moved m on m.id = f.trigger_id, now
+      -- Lists, not joins: a generic plan takes either side for ten rows and would compare each with each.
+      from fire f, now where f.trigger_id = any(array(select id from moved))
       on conflict (trigger_id, scheduled_at) do nothing
       returning run_id
     ),
@@ -180,12 +200,12 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
       select s.trigger_id, to_timestamp(s.from_at / 1000), to_timestamp(s.to_at / 1000), s.count, 'SKIPPED'
       from unnest(${skips.map((s) => s.triggerId)}::int[], ${skips.map((s) => s.from)}::float8[],
         ${skips.map((s) => s.to)}::float8[], ${skips.map((s) => s.count)}::int[]) as s(trigger_id, from_at, to_at, count)
-      join moved m on m.id = s.trigger_id
+      where s.trigger_id = any(array(select id from moved))
       on conflict (trigger_id, scheduled_at) do nothing
     ),
     run as (
       select f.*, octet_length(f.input) > ${LIMITS.inlineInputBytes} is true as large
-      from fire f join noted n on n.run_id = f.id
+      from fire f where f.id = any(array(select run_id from noted))
     ),
     made_payload as (
       insert into escapement.payload (run_id, json) select id, input from run where large
