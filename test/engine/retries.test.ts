@@ -217,6 +217,16 @@ test("what an attempt saves reaches the next one, however the attempt ended", as
   expect(await checkpointOf(run.id)).toBeNull();
 });
 
+test("a success forgets the checkpoint when children are born with it, too", async () => {
+  const run = await start("thrice");
+  const lease = await take();
+  await t.engine.renew([{ leaseId: lease.leaseId, checkpoint: "1" }]);
+  await t.engine.startChildren(lease.leaseId, { runs: [{ namespace: "default", job: "once" }], now: false });
+  await settle(lease.leaseId, "succeeded");
+  expect(await checkpointOf(run.id)).toBeNull();
+  await settle((await take()).leaseId, "succeeded");
+});
+
 test("a checkpoint of null forgets what was saved", async () => {
   const run = await start("thrice");
   const lease = await take();

@@ -44,6 +44,18 @@ test("a run's own policy is asked first, in seconds", async () => {
   }
 });
 
+test("a run that goes straight to a parked poll has its own policy, too", async () => {
+  const polling = api.call("POST", "/v1/leases", { executor: "parked", types: ["once"], waitSeconds: 30 });
+  await until(async () => {
+    const rows = await server.database.sql`select from escapement.executor where name = 'parked'`;
+    return rows.length;
+  }, "the poll is there");
+  const run = await api.start("once", { retry: { fixed: { delaySeconds: 3, max: 4 } } });
+  const [lease] = ((await polling).json() as { leases: TestLease[] }).leases;
+  expect(lease).toMatchObject({ run, attempts: { made: 0, max: 5 } });
+  expect(lease && (await fail(lease))).toEqual({ state: "WAITING", retryInSeconds: 3 });
+});
+
 test("a checkpoint of a heartbeat, a failure, a release or a settle is in the next lease, before the input", async () => {
   const first = await api.lease("once", {
     retry: { fixed: { delaySeconds: 0, max: 9 } },
