@@ -22,3 +22,16 @@ CREATE TABLE escapement.joined_default PARTITION OF escapement.joined DEFAULT;
 --> statement-breakpoint
 -- What an ended run had started is looked for among the running, too.
 CREATE INDEX lease_parent ON escapement.lease USING btree (parent_id, id) WHERE parent_id is not null;
+--> statement-breakpoint
+ALTER TABLE escapement.job_version ADD COLUMN execution text NOT NULL DEFAULT 'SINGLE';
+--> statement-breakpoint
+ALTER TABLE escapement.job_version ADD CONSTRAINT job_version_execution CHECK (execution in ('SINGLE', 'BROADCAST', 'MAP', 'MAP_REDUCE'));
+--> statement-breakpoint
+-- Runs of jobs that go by steps and are not the first one.
+CREATE TABLE escapement.part (
+	run_id bigint PRIMARY KEY,
+	step text NOT NULL,
+	CONSTRAINT part_step CHECK (step in ('PART', 'REDUCE'))
+) PARTITION BY RANGE (run_id);
+--> statement-breakpoint
+CREATE TABLE escapement.part_default PARTITION OF escapement.part DEFAULT;

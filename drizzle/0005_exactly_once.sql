@@ -74,7 +74,7 @@ BEGIN
 		DELETE FROM escapement.staged s WHERE s.parent_id = gone.id AND s.secret = gone.secret RETURNING s.*
 	),
 	child AS (
-		SELECT u.*, greatest(u.scheduled_at, finish) AS born_at, coalesce(u.joins > 0, false) OR u.after_ids IS NOT NULL OR u.join_ids IS NOT NULL AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
+		SELECT u.*, greatest(u.scheduled_at, finish) AS born_at, coalesce(u.joins <> 0, false) OR u.after_ids IS NOT NULL OR u.join_ids IS NOT NULL AS depends, CASE WHEN u.wake_at > finish THEN u.wake_at END AS wakes
 		FROM unstaged u
 	),
 	child_ready AS (
@@ -94,6 +94,7 @@ BEGIN
 	child_dependency AS (
 		INSERT INTO escapement.dependency (on_run_id, run_id, kind)
 		SELECT c.id, j.id, 'JOIN' FROM child j JOIN child c ON c.call = j.call AND c.joins IS NULL WHERE j.joins > 0
+		UNION ALL SELECT gone.id, id, 'LINE' FROM child WHERE joins < 0
 		UNION ALL SELECT w, j.id, 'AFTER' FROM child j CROSS JOIN unnest(j.after_ids) AS w
 		UNION ALL SELECT w, j.id, 'JOIN' FROM child j CROSS JOIN unnest(j.join_ids) AS w
 	),

@@ -58,6 +58,7 @@ export const Lease = Type.Object({
   timeoutSeconds: Type.Union([Seconds, Type.Null()]),
   attempts: Type.Object({ made: Type.Integer(), max: Type.Union([Type.Integer(), Type.Null()]) }),
   parent: Type.Optional(RunId),
+  step: Type.Optional(Type.Enum(["ROOT", "PART", "REDUCE"])),
   traceparent: Type.Optional(Type.String()),
   fence: Type.Integer(),
   checkpoint: Type.Optional(Json),

@@ -99,3 +99,11 @@ export function gatesOf(
     .sort((one, other) => STAGES.indexOf(one.kind) - STAGES.indexOf(other.kind))
     .map(({ gate, key, rank }) => ({ gate, key, rank }));
 }
+
+/** A run's gates, as JSON text, without the overlap policies among `jobGates`; null when none is left. */
+export function withoutOverlap(gates: string | null, jobGates: JobGate[]): string | null {
+  if (gates === null) return null;
+  const overlap = new Set(jobGates.filter(({ kind }) => kind === "OVERLAP").map(({ id }) => id));
+  const left = (JSON.parse(gates) as RunGate[]).filter(({ gate }) => !overlap.has(gate));
+  return left.length === 0 ? null : JSON.stringify(left);
+}

@@ -204,7 +204,14 @@ export function decideSettlement(report: Report): Settlement {
 
 /** What is known when the control plane takes a lease away. */
 export type OverdueLease =
-  | { cause: "leaseLost"; cancelRequested: boolean /** Before this one. */; lostLeases: number }
+  | {
+      cause: "leaseLost";
+      cancelRequested: boolean;
+      /** Before this one. */
+      lostLeases: number;
+      /** It was this executor's part of a broadcast: it fails and never moves (PowerJob P4). */
+      staysPut?: boolean;
+    }
   /** The attempt ran longer than its timeout: a failure under the retry policy, heartbeats or not. */
   | ({ cause: "timeOut"; cancelRequested: boolean; policy: RetryPolicy } & Omit<
       FailedRun,
@@ -216,6 +223,10 @@ export function decideExpiry(lease: OverdueLease): Settlement {
   if (lease.cancelRequested) return { event: "stop", to: "CANCELLED" };
   if (lease.cause === "timeOut") return decideSettlement({ ...lease, outcome: "failed" });
   const lostLeases = lease.lostLeases + 1;
+  if (lease.staysPut) {
+    const reason = "its executor stopped answering, and this part of a broadcast was for that one alone";
+    return { event: "poison", to: "FAILED", lostLeases, reason };
+  }
   if (lostLeases < MAX_LOST_LEASES) return { event: "expire", to: "READY", lostLeases };
   return {
     event: "poison",

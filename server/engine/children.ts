@@ -2,14 +2,19 @@
  * Runs that a running lease asks for. They are staged beside the lease and come to life in the statement that
  * completes it, or not at all; with `now` they start at once. A join is a run that waits for all the others.
  */
+import { randomInt } from "node:crypto";
+import { childStep } from "../core/execution.ts";
+import { withoutOverlap } from "../core/gate.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
-import { guarded, type Transaction } from "../store/connection.ts";
+import { guarded, type Sql, type Transaction } from "../store/connection.ts";
+import { readParts } from "../store/parts.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
 import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
 import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { stage } from "./stage.ts";
+import { noteSteps } from "./steps.ts";
 import { checkStagedWaits, holdForOthers, refuseCycles } from "./waits.ts";
 
 /** A request whose jobs keep changing is read again this often before the caller is asked to come back. */
@@ -20,6 +25,7 @@ interface Held {
   runId: string;
   secret: string;
   namespaceId: number;
+  versionId: number;
 }
 
 /** What a request led to: the ids in its order, and what is to be told once it has committed. */
@@ -51,15 +57,20 @@ export async function startChildren(
   }
   for (let tries = 1; ; tries++) {
     const runs = await resolveItems(context, items, options);
-    refuseUnique(runs, options);
     const made = await guarded(context.sql, async (transaction) => {
       const held = await hold(transaction, lease, request.now);
       const known = await repeated(transaction, held, leaseId, request, items);
       if (known !== null) return { ids: known, requests: [], answers: [], over: [] };
       await refuseCycles(transaction, held.runId, items, options);
+      const parts = await partsOf(transaction, context, held, runs);
+      refuseUnique(runs, new Set(parts), options);
       const fresh = request.now
         ? await startNow(transaction, context, request, runs, options)
         : await staged(transaction, held, request, runs, options);
+      if (fresh) {
+        const noted = parts.map((at) => ({ id: fresh.ids[at] as string, step: "PART" as const }));
+        await noteSteps(transaction, noted);
+      }
       if (fresh && request.requestId !== undefined) {
         await transaction`
           update escapement.idempotency set run_ids = ${fresh.ids}::bigint[]
@@ -87,9 +98,12 @@ export async function startChildren(
 
 class Stale extends Error {}
 
-/** Children are created with their lease, in a statement that asks no key; which run is there is not known before. */
-function refuseUnique(runs: NewRun[], options: StartOptions): void {
-  const at = runs.findIndex((run) => run.version.unique !== null);
+/**
+ * Children are created with their lease, in a statement that asks no key; which run is there is not known before.
+ * Parts are no starts of their job.
+ */
+function refuseUnique(runs: NewRun[], parts: ReadonlySet<number>, options: StartOptions): void {
+  const at = runs.findIndex((run, place) => run.version.unique !== null && !parts.has(place));
   if (at < 0) return;
   throw badInput(
     fieldOf(options, at, "job"),
@@ -110,12 +124,12 @@ async function hold(
   now: boolean,
 ): Promise<Held> {
   const [held] = now
-    ? await transaction<{ namespaceId: number }[]>`
-        select namespace_id as "namespaceId" from escapement.lease
+    ? await transaction<{ namespaceId: number; versionId: number }[]>`
+        select namespace_id as "namespaceId", version_id as "versionId" from escapement.lease
         where id = ${lease.runId} and secret = ${lease.secret} for key share`
-    : await transaction<{ namespaceId: number }[]>`
+    : await transaction<{ namespaceId: number; versionId: number }[]>`
         update escapement.lease set has_staged = true where id = ${lease.runId} and secret = ${lease.secret}
-        returning namespace_id as "namespaceId"`;
+        returning namespace_id as "namespaceId", version_id as "versionId"`;
   if (held) return { ...lease, ...held };
   const [run] = await transaction`select id from escapement.run where id = ${lease.runId}`;
   throw run ? new LeaseLost() : notFound("such lease");
@@ -147,6 +161,27 @@ async function repeated(
     );
   }
   return row.runIds.map(String);
+}
+
+/**
+ * Places in the request of the parts: runs of the lease's own job, which goes by steps. An overlap policy is about
+ * its roots, so parts do not stand in line behind them.
+ */
+async function partsOf(
+  transaction: Transaction,
+  { catalog }: EngineContext,
+  held: Held,
+  runs: NewRun[],
+): Promise<number[]> {
+  const version = (await catalog.versions([held.versionId])).get(held.versionId);
+  if (!version || version.execution === "SINGLE") return [];
+  const step = (await readParts(transaction as unknown as Sql, [held.runId])).get(held.runId) ?? "ROOT";
+  if (childStep(version.execution, step) !== "PART") return [];
+  return runs.flatMap((run, at) => {
+    if (run.version.jobId !== version.jobId) return [];
+    run.gates = withoutOverlap(run.gates, run.version.gates);
+    return [at];
+  });
 }
 
 /** Null when a job has changed. */
@@ -188,6 +223,18 @@ async function staged(
 ): Promise<Made> {
   const items = request.join ? [...request.runs, request.join] : request.runs;
   const waits = await checkStagedWaits(transaction, held, items, options);
-  const ids = await stage(transaction, held, { runs, waits, joins: request.join !== undefined });
+  const call = randomInt(1, 2 ** 31 - 1);
+  const others = request.runs.length;
+  const ids = await stage(
+    transaction,
+    runs.map((run, at) => ({
+      run,
+      secret: held.secret,
+      call,
+      joins: at < others ? null : others,
+      awaited: request.join !== undefined && at < others,
+      waits: waits[at] ?? [],
+    })),
+  );
   return { ids, requests: [], answers: [], over: [] };
 }

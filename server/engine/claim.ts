@@ -11,6 +11,7 @@ import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
 import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
+import { type Lent, stepsOf } from "./steps.ts";
 
 interface LeaseRow {
   /** Which poll of the batch it is for. */
@@ -187,7 +188,8 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
 }
 
 /** Rows to leases: what the job's version says is in memory, large inputs take one query for all. */
-async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
+async function dress(context: EngineContext, rows: LeaseRow[]) {
+  const { sql, catalog } = context;
   const versions = await catalog.versions(rows.map((row) => row.versionId));
   const large = rows.filter((row) => row.payload > 0).map((row) => row.id);
   const payloads = new Map<string, { json: string | null; bytes: Buffer | null }>();
@@ -197,14 +199,22 @@ async function dress({ sql, catalog }: EngineContext, rows: LeaseRow[]) {
     for (const row of found) payloads.set(row.id, row);
   }
   const byPoll = new Map<number, ClaimedLease[]>();
+  const stepped: (Lent & { lease: ClaimedLease })[] = [];
   for (const row of rows) {
     const version = versions.get(row.versionId) as JobVersion;
     const payload = payloads.get(row.id);
     const input = row.payload > 0 ? (payload?.json ?? null) : (row.input ?? version.input);
-    const lease = leaseOf(row, version, input, payload?.bytes ?? null);
+    const bytes = payload?.bytes ?? null;
+    const lease = leaseOf(row, version, input, bytes);
+    if (version.execution !== "SINGLE")
+      stepped.push({ id: row.id, secret: row.secret, version, input, bytes, lease });
     const list = byPoll.get(row.poll);
     if (list) list.push(lease);
     else byPoll.set(row.poll, [lease]);
+  }
+  if (stepped.length > 0) {
+    const steps = await stepsOf(context, stepped);
+    for (const { id, lease } of stepped) lease.step = steps.get(id);
   }
   return { byPoll, versions };
 }

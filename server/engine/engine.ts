@@ -2,6 +2,8 @@
  * The arrows of the state machine as one object: what transports and loops may ask for. Every call that
  * returns has committed; every call that throws a Rejection has changed nothing.
  */
+
+import type { Step } from "../core/execution.ts";
 import type { Affinity } from "../core/gate.ts";
 import type { Claimant, Requirement } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
@@ -104,6 +106,8 @@ export interface ClaimedLease {
   leaseSeconds: number;
   timeoutSeconds: number | null;
   attempts: { made: number; max: number | null };
+  /** Of a job that goes by steps. */
+  step?: Step | undefined;
   parentId: string | null;
   fence: number;
   /** JSON text that an earlier attempt saved. */

@@ -22,6 +22,8 @@ interface Overdue {
   timedOut: boolean;
   cancelOverdue: boolean;
   executor: string;
+  /** Its queue is for this executor alone. */
+  designated: boolean;
   timeoutMs: number | null;
   /** The run's own policy. */
   retry: RetryPolicy | null;
@@ -32,6 +34,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
   const { sql, catalog } = context;
   const rows = await sql<Overdue[]>`
     select l.id as "runId", l.secret, l.version_id as "versionId", l.failures, l.lost, e.name as executor,
+      q.requirement ? 'executor' as designated,
       l.retry, ${elapsedMs(sql)} as "elapsedMs",
       l.cancel_at is not null as "cancelRequested", l.cancel_reason as "cancelReason",
       v.timeout_ms::float8 as "timeoutMs",
@@ -41,6 +44,7 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
     from escapement.lease l
     join escapement.job_version v on v.id = l.version_id
     join escapement.executor e on e.id = l.executor_id
+    join escapement.queue q on q.id = l.queue_id
     where l.expires_at <= escapement.clock()
       or l.started_at + v.timeout_ms * interval '1 millisecond' <= escapement.clock()
       or l.cancel_at + ${RHYTHM.cancelGraceMs} * interval '1 millisecond' <= escapement.clock()
@@ -60,7 +64,12 @@ export async function expire(context: EngineContext, guard: LeaderGuard): Promis
           elapsedMs,
           random: context.random(),
         })
-      : decideExpiry({ cause: "leaseLost", cancelRequested, lostLeases: row.lost });
+      : decideExpiry({
+          cause: "leaseLost",
+          cancelRequested,
+          lostLeases: row.lost,
+          staysPut: version?.execution === "BROADCAST" && row.designated,
+        });
     return {
       runId: row.runId,
       secret: row.secret,

@@ -19,8 +19,12 @@ export interface Takers {
   answer(requests: KeyedRuns[], inserted: Inserted[] | null): void;
 }
 
-/** Runs that certainly wait are not handed over; whether the others are ready is the database's to say. */
-const mayBeReady = (run: NewRun): boolean => run.runAt === null && run.delayMs === null && run.gates === null;
+/**
+ * Runs that certainly wait are not handed over, nor those whose claim stages more (steps.ts); whether the others are
+ * ready is the database's to say.
+ */
+const mayBeReady = ({ runAt, delayMs, gates, version }: NewRun): boolean =>
+  runAt === null && delayMs === null && gates === null && version.execution === "SINGLE";
 
 /** Pairs runs with parked polls, the longest parked first. */
 export async function reserveTakers(requests: KeyedRuns[], reserve: Reserve): Promise<Takers> {

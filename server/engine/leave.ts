@@ -187,7 +187,7 @@ export async function leave(
       returning s.*, g.to_state, g.awaited as parent_awaited
     ),
     child as (
-      select u.*, greatest(u.scheduled_at, now.at) as born_at, coalesce(u.joins > 0, false) or u.after_ids is not null or u.join_ids is not null as depends,
+      select u.*, greatest(u.scheduled_at, now.at) as born_at, coalesce(u.joins <> 0, false) or u.after_ids is not null or u.join_ids is not null as depends,
         case when u.wake_at > now.at then u.wake_at end as wakes, now.at as now
       from unstaged u, now where u.to_state = 'SUCCEEDED'
     ),
@@ -211,6 +211,8 @@ export async function leave(
       select c.id, j.id, 'JOIN'
       from child j join child c on c.parent_id = j.parent_id and c.call = j.call and c.joins is null
       where j.joins > 0
+      -- It waits for all that its parent starts, which the parent's end hands on to it.
+      union all select parent_id, id, 'LINE' from child where joins < 0
       union all select w.id, j.id, 'AFTER' from child j cross join unnest(j.after_ids) as w(id)
       union all select w.id, j.id, 'JOIN' from child j cross join unnest(j.join_ids) as w(id)
     ),

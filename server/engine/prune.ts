@@ -20,7 +20,7 @@ export function firstRunIdAt(ms: number): bigint {
 const dayName = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
 const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 
-const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "joined"] as const;
+const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "joined", "part"] as const;
 
 /** Makes the partitions of today and the next days. Any server may, at its start; the leader does every minute. */
 export async function ensurePartitions({ sql }: EngineContext): Promise<void> {

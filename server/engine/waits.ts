@@ -103,7 +103,7 @@ export async function checkStagedWaits(
     where s.parent_id = ${lease.runId} and s.secret = ${lease.secret} and s.id = any(${wanted}::bigint[])
     union all
     select r.id from unnest(${wanted}::bigint[]) as w(id)
-    cross join lateral (select id, namespace_id from escapement.run where run.id = w.id) r
+    cross join lateral (select id, namespace_id from escapement.run where run.id = w.id offset 0) r
     join escapement.lease l on l.id = ${lease.runId} and l.namespace_id = r.namespace_id`;
   const known = new Set(rows.map(({ id }) => id));
   for (const [at, own] of waits.entries()) {

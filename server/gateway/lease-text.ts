@@ -21,6 +21,7 @@ function commonText({ job, type, group }: ClaimedLease): string {
 function leaseText(lease: ClaimedLease): string {
   const { leaseId, runId, attempt, attempts, parentId, fence, checkpoint, input, inputBytes } = lease;
   const parent = parentId === null ? "" : `,"parent":"${parentId}"`;
+  const step = lease.step === undefined ? "" : `,"step":"${lease.step}"`;
   const saved = checkpoint === null ? "" : `,"checkpoint":${checkpoint}`;
   const given =
     inputBytes !== null
@@ -31,7 +32,7 @@ function leaseText(lease: ClaimedLease): string {
   return (
     `{"id":"${leaseId}","run":"${runId}","attempt":${attempt},${commonText(lease)},` +
     `"scheduledAt":"${new Date(lease.scheduledAt).toISOString()}","leaseSeconds":${lease.leaseSeconds},"timeoutSeconds":${lease.timeoutSeconds},` +
-    `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent},"fence":${fence}${saved}${given}}`
+    `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent}${step},"fence":${fence}${saved}${given}}`
   );
 }
 

@@ -1,4 +1,5 @@
 /** Jobs. Runs and triggers add their lists to it. */
+import type { Execution } from "../core/execution.ts";
 import type { OverlapPolicy } from "../core/gate.ts";
 import type { LatePolicy } from "../core/run.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
@@ -30,6 +31,20 @@ const Late = builder.enumType("LatePolicy", {
     RUN: { description: "It starts late, and is marked so." },
     SKIP: { description: "It ends SKIPPED, whatever held it up; one that has started before never does." },
   } satisfies Record<LatePolicy, object>,
+});
+
+const ExecutionType = builder.enumType("Execution", {
+  description:
+    "How many runs one start of the job means. All but SINGLE go by steps, which each lease names.",
+  values: {
+    SINGLE: { description: "One." },
+    BROADCAST: {
+      description:
+        "A ROOT that prepares, a PART for each executor of the group that is alive when the root starts, for it alone, and a REDUCE with all their results.",
+    },
+    MAP: { description: "A ROOT that starts PARTs, which may start more." },
+    MAP_REDUCE: { description: "The same, and a REDUCE with all results once all of them have ended." },
+  } satisfies Record<Execution, object>,
 });
 
 export const JobType = builder.objectRef<Job>("Job");
@@ -77,6 +92,7 @@ builder.node(JobType, {
       description: "A run that fails for good is kept until it is redriven or discarded.",
     }),
     overlap: t.expose("overlap", { type: Overlap }),
+    execution: t.expose("execution", { type: ExecutionType }),
     maxParallel: t.exposeInt("maxParallel", {
       nullable: true,
       description: "Runs of it ready or running at once, in the whole cluster.",
@@ -144,6 +160,7 @@ const JobInput = builder.inputType("JobInput", {
     startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),
     deadLetter: t.boolean({ defaultValue: true, description: "Keep runs that fail for good." }),
     overlap: t.field({ type: Overlap, defaultValue: "PARALLEL" }),
+    execution: t.field({ type: ExecutionType, defaultValue: "SINGLE" }),
     maxParallel: t.int({
       description: "Runs of it ready or running at once, in the whole cluster. Unset: no limit.",
     }),
@@ -168,6 +185,7 @@ const JobPatch = builder.inputType("JobPatch", {
     startDeadline: t.field({ type: "Duration" }),
     deadLetter: t.boolean(),
     overlap: t.field({ type: Overlap }),
+    execution: t.field({ type: ExecutionType }),
     maxParallel: t.int(),
     retention: t.field({ type: RetentionInput }),
     late: t.field({ type: Late }),

@@ -3,11 +3,13 @@
  * nothing is stale; whether the caller may see what was read is for the resolver to check.
  */
 import DataLoader from "dataloader";
+import type { Step } from "../core/execution.ts";
 import type { Sql } from "../store/connection.ts";
 import { readDead } from "../store/dead-letters.ts";
 import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
 import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
 import { type Redrive, readOrigins, readRedrives, readReruns } from "../store/lineage.ts";
+import { readParts } from "../store/parts.ts";
 import {
   type Attempt,
   type GateHold,
@@ -40,6 +42,8 @@ export interface Loaders {
   extras: Load<string, RunExtras>;
   attempts: Load<string, Attempt[]>;
   dependencies: Load<string, string[]>;
+  /** PART or REDUCE; null for others. */
+  step: Load<string, Step>;
   /** True for dead letters, null for others. */
   dead: Load<string, true>;
   redrives: Load<string, Redrive[]>;
@@ -83,6 +87,7 @@ export function createLoaders(sql: Sql): Loaders {
     extras: batched((ids) => readExtras(sql, ids)),
     attempts: batched((ids) => readAttempts(sql, ids)),
     dependencies: batched((ids) => readDependencies(sql, ids)),
+    step: batched((ids) => readParts(sql, ids)),
     dead: batched((ids) => readDead(sql, ids)),
     redrives: batched((ids) => readRedrives(sql, ids)),
     rerunOf: batched((ids) => readOrigins(sql, ids)),

@@ -1,4 +1,5 @@
 /** Runs: what they are. run-lists.ts finds them, run-changes.ts starts and stops them. */
+import { STEPS } from "../core/execution.ts";
 import { explain } from "../core/explain.ts";
 import type { Requirement } from "../core/placement.ts";
 import { notFound } from "../core/rejection.ts";
@@ -100,6 +101,15 @@ builder.node(RunType, {
       resolve: ({ triggerId }, _args, { load }) => (triggerId === null ? null : load.trigger(triggerId)),
     }),
     state: t.expose("state", { type: RunState }),
+    step: t.field({
+      type: builder.enumType("Step", { values: STEPS }),
+      nullable: true,
+      description: "Of a job that goes by steps (`execution`).",
+      resolve: async (run, _args, context) =>
+        (await versionOf(run, context)).execution === "SINGLE"
+          ? null
+          : ((await context.load.step(run.id)) ?? "ROOT"),
+    }),
     holds: t.field({ type: [HoldType], resolve: (run, _args, context) => holdsOf(run, context) }),
     explain: t.field({
       type: ExplanationType,

@@ -5,6 +5,7 @@ import type { EngineContext } from "../engine/context.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
 import { skipLate } from "../engine/skip.ts";
+import { failStranded } from "../engine/stranded.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -25,6 +26,7 @@ export function createReaper(
       const guard = leader.guard();
       if (guard === null) return RHYTHM.sweepMs;
       const overdue = await expire(context, guard);
+      const stranded = await failStranded(context, guard);
       const skipped = await skipLate(context);
       await announceSilent(context);
       const foreign = await announceForeign(context);
@@ -33,7 +35,10 @@ export function createReaper(
         await context.gates.repair();
       }
       const full =
-        overdue === LIMITS.expireBatch || skipped >= LIMITS.releaseBatch || foreign === LIMITS.announceBatch;
+        overdue === LIMITS.expireBatch ||
+        stranded === LIMITS.expireBatch ||
+        skipped >= LIMITS.releaseBatch ||
+        foreign === LIMITS.announceBatch;
       return full ? 0 : RHYTHM.sweepMs;
     },
   });

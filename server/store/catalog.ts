@@ -4,6 +4,7 @@
  * that uses it, and `forget` drops what another server changed. A version's retry policy is resolved when it is read
  * (the job's, else its namespace's, else the server's), so that nobody does it again on the hot path.
  */
+import type { Execution } from "../core/execution.ts";
 import type { JobGate } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { badInput, notFound } from "../core/rejection.ts";
@@ -35,6 +36,7 @@ export interface JobVersion {
   startDeadlineMs: number;
   /** Runs that fail for good are kept. */
   deadLetter: boolean;
+  execution: Execution;
   /** What its runs have to pass. */
   gates: JobGate[];
   late: LatePolicy;
@@ -63,7 +65,7 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
         v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority,
         coalesce(v.retry, n.retry) as retry, v.timeout_ms::float8 as "timeoutMs",
-        v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late, v."unique",
+        v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late, v."unique", v.execution,
         coalesce((
           select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy))
           from escapement.gate g

@@ -1,5 +1,6 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
 import { durationMs } from "../core/duration.ts";
+import type { Execution } from "../core/execution.ts";
 import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
@@ -32,6 +33,7 @@ export type JobPatch = Optional<{
   timeout: string;
   startDeadline: string;
   deadLetter: boolean;
+  execution: Execution;
   overlap: OverlapPolicy;
   /** Null clears it: no limit. */
   maxParallel: number;
@@ -51,6 +53,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   timeoutMs: 300_000,
   startDeadlineMs: 900_000,
   deadLetter: true,
+  execution: "SINGLE",
   overlap: "PARALLEL",
   maxParallel: null,
   retention: null,
@@ -155,6 +158,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     timeout,
     startDeadline,
     deadLetter,
+    execution,
     overlap,
     maxParallel,
     retention,
@@ -178,6 +182,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     startDeadlineMs:
       startDeadline == null ? content.startDeadlineMs : positiveMs(startDeadline, "startDeadline"),
     deadLetter: deadLetter ?? content.deadLetter,
+    execution: execution ?? content.execution,
     overlap: overlap ?? content.overlap,
     maxParallel:
       maxParallel === undefined
@@ -243,12 +248,13 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel, late, "unique")
+        dead_letter, overlap, max_parallel, late, "unique", execution)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
       ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
       ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int, ${content.late},
-      ${content.unique && sql.json(content.unique)}::jsonb
+      ${content.unique && sql.json(content.unique)}::jsonb,
+      ${content.execution}
     from job cross join queue`;
 }
 

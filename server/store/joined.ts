@@ -44,7 +44,7 @@ export async function readJoined(
       from member m cross join lateral (
         select coalesce(octet_length(output), 0) + coalesce(octet_length(error), 0)
           + coalesce((select octet_length(bytes) from escapement.output_bytes b where b.run_id = m.id), 0) as bytes
-        from escapement.run where run.id = m.id
+        from escapement.run where run.id = m.id offset 0
       ) r
     ),
     page as materialized (
@@ -55,7 +55,7 @@ export async function readJoined(
       (select count(*) from sized) > (select count(*) from page) as more
     from page p
     cross join lateral (
-      select id, job_id, parent_id, state, output, error from escapement.run where run.id = p.id
+      select id, job_id, parent_id, state, output, error from escapement.run where run.id = p.id offset 0
     ) r
     join escapement.job j on j.id = r.job_id
     order by p.n`;

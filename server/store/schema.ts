@@ -112,6 +112,8 @@ export const jobVersion = escapement.table(
     maxParallel: integer(),
     /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
     late: text().notNull().default("RUN"),
+    /** core/execution's Execution. */
+    execution: text().notNull().default("SINGLE"),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
   },
   (t) => [
@@ -123,6 +125,7 @@ export const jobVersion = escapement.table(
     ),
     check("job_version_max_parallel", sql`max_parallel >= 1`),
     check("job_version_late", sql`late in ('RUN', 'SKIP')`),
+    check("job_version_execution", sql`execution in ('SINGLE', 'BROADCAST', 'MAP', 'MAP_REDUCE')`),
   ],
 );
 
@@ -514,6 +517,11 @@ export const place = escapement.table(
 
 /** What is locked before places of a key are counted: a fixed set of rows, a key's by hash. */
 export const stripe = escapement.table("stripe", { id: integer().primaryKey() });
+
+/** What a run of a job that goes by steps is, unless it is the first one. Partitioned by the run's id. */
+export const part = escapement.table("part", { runId: runId().primaryKey(), step: text().notNull() }, () => [
+  check("part_step", sql`step in ('PART', 'REDUCE')`),
+]);
 
 /** The runs whose results a join is given. Partitioned by the join's id. */
 export const joined = escapement.table(

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEngine } from "../../server/engine/arrows.ts";
 import type { EngineContext } from "../../server/engine/context.ts";
 import { createFire } from "../../server/engine/fire.ts";
-import { releaseDue } from "../../server/engine/release.ts";
+import { releaseDependents, releaseDue } from "../../server/engine/release.ts";
 import { ARROW_PLANS } from "../../server/store/connection.ts";
+import { readJoined } from "../../server/store/joined.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine & { url: string };
@@ -18,6 +19,7 @@ let supportsGenericPlan = false;
 beforeAll(async () => {
   t = await openTestEngine();
   await addJob(t, "plain");
+  await addJob(t, "sum", { execution: "MAP_REDUCE", group: "sums" });
   watched = postgres(t.url, {
     max: 1,
     onnotice: () => {},
@@ -115,6 +117,43 @@ test("a batch of any size is a fixed number of statements", async () => {
   const one = await statements(1);
   expect(await statements(500)).toBe(one);
   expect(one).toBeLessThanOrEqual(4);
+});
+
+test("a join's hold is handed on by index, run by run", async ({ skip }) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const plan = await planOf(() => releaseDependents(context, ["17"]), "handed as");
+  for (const table of ["waiting", "ready", "lease"]) expect(plan).toContain(`${table}_parent`);
+  expect(plan).toContain("parent_id = gone");
+  // A join with all children there are would be read whole for every batch of ends.
+  expect(plan).not.toContain("Hash Join");
+});
+
+test("a fan-out of any size is a fixed number of statements, up to its reduce and its page of results", async () => {
+  const statements = async (n: number) => {
+    const engine = createEngine(context);
+    await engine.start([{ namespace: "default", job: "sum" }]);
+    sent = [];
+    const poll = { namespaceId: 1, executorId: 1, groups: ["sums"], max: n };
+    const [root] = await engine.claim(poll);
+    const part = { namespace: "default", job: "sum" };
+    await engine.startChildren(root?.leaseId ?? "", {
+      runs: Array.from({ length: n }, () => part),
+      now: false,
+      requestId: "r",
+    });
+    await engine.settle([{ leaseId: root?.leaseId ?? "", outcome: "succeeded" }]);
+    const leases = await engine.claim(poll);
+    expect(leases).toHaveLength(n);
+    await engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
+    const [reduce] = await engine.claim(poll);
+    expect(reduce?.step).toBe("REDUCE");
+    expect((await readJoined(watched, reduce?.runId ?? "", null, 1_000)).results).toHaveLength(n);
+    await engine.settle([{ leaseId: reduce?.leaseId ?? "", outcome: "succeeded" }]);
+    return sent.length;
+  };
+  await statements(2);
+  const few = await statements(2);
+  expect(await statements(400)).toBe(few);
 });
 
 test("requests that arrive together share their statements", async () => {

@@ -52,6 +52,32 @@ test("a run that joins others shows what it waits for, and then their results", 
   });
 });
 
+test("a job says how it executes, and its runs which step they are", async () => {
+  const { createJob } = await server.graphql<{ createJob: unknown }>(
+    `mutation { createJob(input: { name: "tell", type: "tell", execution: BROADCAST }) { execution version } }`,
+  );
+  expect(createJob).toEqual({ execution: "BROADCAST", version: 1 });
+  const root = await api.lease("tell");
+  await api.call("POST", `/v1/leases/${root.id}/complete`, {});
+  const { run } = await server.graphql<{ run: unknown }>(
+    "query ($id: ID!) { run(id: $id) { step children { edges { node { step state } } } } }",
+    { id: root.run },
+  );
+  expect(run).toEqual({
+    step: "ROOT",
+    children: {
+      edges: [{ node: { step: "REDUCE", state: "WAITING" } }, { node: { step: "PART", state: "READY" } }],
+    },
+  });
+  const { updateJob } = await server.graphql<{ updateJob: unknown }>(
+    `mutation { updateJob(name: "tell", input: { execution: SINGLE }) { execution version } }`,
+  );
+  expect(updateJob).toEqual({ execution: "SINGLE", version: 2 });
+  await expect(
+    server.graphql(`mutation { createJob(input: { name: "x", type: "x", execution: TWICE }) { name } }`),
+  ).rejects.toMatchObject({ errors: [{ extensions: { code: "BAD_INPUT", field: "execution" } }] });
+});
+
 test("a join on an unknown run is refused by its field, and nothing is started", async () => {
   const count = async () => {
     const { runs } = await server.graphql<{ runs: { edges: unknown[] } }>(

@@ -110,6 +110,31 @@ test.each([
   await complete(root);
 });
 
+test("a map-reduce over HTTP: each lease says which step it is, and a SINGLE job's says nothing", async () => {
+  await server.graphql(
+    `mutation { createJob(input: { name: "sum", type: "sum", execution: MAP_REDUCE }) { execution } }`,
+  );
+  const root = await api.lease("sum");
+  expect(root).toMatchObject({ step: "ROOT" });
+  await api.call("POST", `/v1/leases/${root.id}/runs`, {
+    runs: [
+      { job: "sum", input: 1 },
+      { job: "sum", input: 2 },
+    ],
+  });
+  await complete(root);
+  for (const part of await api.claim({ types: ["sum"], max: 5 })) {
+    expect(part).toMatchObject({ step: "PART", parent: root.run });
+    await complete(part, part.input);
+  }
+  const reduce = await take("sum");
+  expect(reduce).toMatchObject({ step: "REDUCE", parent: root.run });
+  const { results } = (await api.call("GET", `/v1/leases/${reduce.id}/results`)).json();
+  expect(results).toMatchObject([{ output: 1 }, { output: 2 }]);
+  await complete(reduce);
+  expect(await api.lease("root")).not.toHaveProperty("step");
+});
+
 test("a worker of one group cannot read another group's outputs through a join", async () => {
   const hidden = await api.start("secret");
   const root = await api.start("root");

@@ -1,5 +1,6 @@
 /** An engine over a database of the test's own, without HTTP: for tests of the arrows themselves. */
 import { RHYTHM } from "../../server/config.ts";
+import type { Execution } from "../../server/core/execution.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../server/core/retry.ts";
 import type { LatePolicy } from "../../server/core/run.ts";
 import { createEngine } from "../../server/engine/arrows.ts";
@@ -91,19 +92,22 @@ export async function addJob(
     type?: string;
     startDeadlineMs?: number;
     late?: LatePolicy;
+    execution?: Execution;
+    group?: string;
   } = {},
 ): Promise<void> {
   const retry = options.retry === undefined ? DEFAULT_RETRY : options.retry;
   await sql`
     with made_queue as (
-      insert into escapement.queue (namespace_id, "group", type) values (1, 'default', ${options.type ?? name})
+      insert into escapement.queue (namespace_id, "group", type) values (1, ${options.group ?? "default"}, ${options.type ?? name})
       on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type returning id
     ),
     made_job as (insert into escapement.job (namespace_id, name) values (1, ${name}) returning id),
     made_version as (
-      insert into escapement.job_version (job_id, version, queue_id, priority, retry, timeout_ms, start_deadline_ms, late)
+      insert into escapement.job_version (job_id, version, queue_id, priority, retry, timeout_ms, start_deadline_ms, late, execution)
       select j.id, 1, q.id, ${options.priority ?? 5}, ${retry && sql.json(retry)}::jsonb,
-        ${options.timeoutMs ?? 300_000}, ${options.startDeadlineMs ?? 900_000}, ${options.late ?? "RUN"}
+        ${options.timeoutMs ?? 300_000}, ${options.startDeadlineMs ?? 900_000}, ${options.late ?? "RUN"},
+        ${options.execution ?? "SINGLE"}
       from made_job j, made_queue q returning id
     )
     select id from made_version`;

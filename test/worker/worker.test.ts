@@ -186,6 +186,23 @@ describe("a worker", () => {
     expect(await ended.promise).toEqual(numbers.map((n) => (n === 7 ? "FAILED seven" : n * 2)));
   });
 
+  test("maps and reduces in one handler, which the lease tells its step", async () => {
+    const type = await createJob(server, unique("sum"), { execution: "MAP_REDUCE" });
+    const total = signal<number>();
+    await startWorker(server, {
+      [type]: async (input: number, ctx) => {
+        if (ctx.lease.step === "ROOT") return (await ctx.map(type, [1, 2, 3])).runs.length;
+        if (ctx.lease.step === "PART") return input;
+        let sum = 0;
+        for await (const { output } of ctx.results()) sum += output as number;
+        total.resolve(sum);
+        return sum;
+      },
+    });
+    expect(await endOf(server, await startRun(server, type))).toMatchObject({ output: 3 });
+    expect(await total.promise).toBe(6);
+  });
+
   test("starts child runs when the run succeeds, and at once when told to", async () => {
     const [parent, child] = [
       await createJob(server, unique("parent")),

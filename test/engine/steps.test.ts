@@ -1,0 +1,223 @@
+/** MAP, MAP_REDUCE and BROADCAST (PowerJob P4): jobs of several steps, and what races with them. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { ClaimedLease } from "../../server/engine/engine.ts";
+import { expire } from "../../server/engine/expire.ts";
+import { releaseDue } from "../../server/engine/release.ts";
+import { failStranded } from "../../server/engine/stranded.ts";
+import { readJoined } from "../../server/store/joined.ts";
+import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
+
+let t: TestEngine;
+const at = (job: string, more: object = {}) => ({ namespace: "default", job, ...more });
+const once = { retry: { kind: "off" } } as const;
+
+beforeAll(async () => {
+  t = await openTestEngine();
+  await addJob(t, "sum", { ...once, execution: "MAP_REDUCE" });
+  await addJob(t, "walk", { ...once, execution: "MAP" });
+  await addJob(t, "tell", { ...once, execution: "BROADCAST" });
+  await addJob(t, "plain", once);
+});
+afterAll(() => t.close());
+beforeEach(async () => {
+  await t.sql`truncate escapement.waiting, escapement.ready, escapement.lease, escapement.staged, escapement.dependency`;
+  await t.sql`delete from escapement.executor where id > 1`;
+  await t.sql`update escapement.executor set last_heartbeat_at = escapement.clock(), left_at = null`;
+});
+
+const start = async (job: string, more: object = {}) => {
+  const [run] = await t.engine.start([at(job, more)]);
+  return run?.id ?? "";
+};
+const take = async (executor = { id: 1, name: "tester" }): Promise<ClaimedLease> => {
+  const [lease] = await takeMany(1, executor);
+  if (!lease) throw new Error("nothing is ready");
+  return lease;
+};
+const takeMany = (max: number, { id, name } = { id: 1, name: "tester" }) =>
+  t.engine.claim({
+    namespaceId: 1,
+    executorId: id,
+    groups: ["default"],
+    max,
+    executor: { name, labels: {} },
+  });
+const finish = (lease: ClaimedLease, output?: string | null) =>
+  t.engine.settle([{ leaseId: lease.leaseId, outcome: "succeeded", output }]);
+const fail = (lease: ClaimedLease) =>
+  t.engine.settle([{ leaseId: lease.leaseId, outcome: "failed", error: { message: "no" } }]);
+const map = (lease: ClaimedLease, inputs: string[], now = false) =>
+  t.engine.startChildren(lease.leaseId, { runs: inputs.map((input) => at(lease.job, { input })), now });
+const resultsOf = async ({ runId }: ClaimedLease) =>
+  (await readJoined(t.context.sql, runId, null, 1_000)).results.map(({ state, output }) => output ?? state);
+const addExecutor = async (name: string) => {
+  const [row] = await t.sql<{ id: number }[]>`
+    insert into escapement.executor (namespace_id, name, groups) values (1, ${name}, '{default}') returning id`;
+  return { id: row?.id ?? 0, name };
+};
+
+test("a map-reduce goes by steps: the reduce runs once, after all parts, and sees all of their results", async () => {
+  await start("sum", { input: '"all"', priority: 7, tags: ["x"] });
+  const root = await take();
+  expect(root).toMatchObject({ step: "ROOT", input: '"all"' });
+  await map(root, ["1", "2"]);
+  await map(root, ["3"], true);
+  await finish(root, '"dealt out"');
+  const parts = await takeMany(5);
+  expect(parts.map(({ step, input }) => [step, input])).toEqual(
+    expect.arrayContaining([
+      ["PART", "1"],
+      ["PART", "2"],
+      ["PART", "3"],
+    ]),
+  );
+  const [one, two, three] = parts.sort((a, b) => Number(a.input) - Number(b.input));
+  if (!one || !two || !three) throw new Error("there are three parts");
+  // Any part may map more.
+  await map(one, ["4"]);
+  await finish(one, "10");
+  await fail(two);
+  await finish(three, "30");
+  const four = await take();
+  expect(four).toMatchObject({ step: "PART", input: "4" });
+  await finish(four, "40");
+  const reduce = await take();
+  expect(reduce).toMatchObject({ step: "REDUCE", input: '"all"', parentId: root.runId });
+  expect((await resultsOf(reduce)).sort()).toEqual(["10", "30", "40", "FAILED"]);
+  const [row] = await t.sql`select priority, tags from escapement.lease where id = ${reduce.runId}`;
+  expect(row).toEqual({ priority: 7, tags: ["x"] });
+  await finish(reduce);
+  expect(await takeMany(5)).toEqual([]);
+});
+
+test("a map-reduce of nothing reduces at once", async () => {
+  await start("sum");
+  await finish(await take());
+  const reduce = await take();
+  expect(reduce.step).toBe("REDUCE");
+  expect(await resultsOf(reduce)).toEqual([]);
+});
+
+test("a root that is tried again reduces once, and a failed one never", async () => {
+  const guard = await t.lead();
+  await start("sum");
+  const lost = await take();
+  await map(lost, ["1", "2"]);
+  await t.sql`update escapement.lease set expires_at = escapement.clock() - interval '1 ms'`;
+  await expire(t.context, guard);
+  const again = await take();
+  expect(again).toMatchObject({ runId: lost.runId, step: "ROOT" });
+  await map(again, ["3"]);
+  await finish(again);
+  const part = await take();
+  expect(part.input).toBe("3");
+  await finish(part);
+  expect((await take()).step).toBe("REDUCE");
+  expect(await takeMany(5)).toEqual([]);
+
+  await start("sum");
+  const failing = await take();
+  await map(failing, ["1"]);
+  await fail(failing);
+  expect(await takeMany(5)).toEqual([]);
+});
+
+test("a claim that comes again finds its root with one reduce", async () => {
+  const poll = { namespaceId: 1, executorId: 1, groups: ["default"], max: 1, requestId: "again" };
+  await start("sum");
+  const [first] = await t.engine.claim(poll);
+  const [second] = await t.engine.claim(poll);
+  expect(second).toEqual(first);
+  expect(await t.sql`select from escapement.staged`).toHaveLength(1);
+});
+
+test("a large input reaches every step", async () => {
+  const input = JSON.stringify("x".repeat(10_000));
+  await start("sum", { input });
+  await finish(await take());
+  expect(await take()).toMatchObject({ step: "REDUCE", input });
+});
+
+test("a map has parts and no reduce", async () => {
+  await start("walk");
+  const root = await take();
+  expect(root.step).toBe("ROOT");
+  await map(root, ["1"]);
+  await finish(root);
+  const part = await take();
+  expect(part.step).toBe("PART");
+  await finish(part);
+  expect(await takeMany(5)).toEqual([]);
+});
+
+test("what a reduce starts of its own job begins anew, and other jobs have no steps", async () => {
+  await start("sum");
+  await finish(await take());
+  const reduce = await take();
+  await t.engine.startChildren(reduce.leaseId, { runs: [at("sum"), at("plain")], now: false });
+  await finish(reduce);
+  expect((await takeMany(5)).map(({ job, step }) => [job, step])).toEqual([
+    ["sum", "ROOT"],
+    ["plain", undefined],
+  ]);
+});
+
+test("a broadcast has a part for each executor that is alive, for it alone, and then a reduce", async () => {
+  const [a, b] = [await addExecutor("a"), await addExecutor("b")];
+  await addExecutor("left");
+  await addExecutor("silent");
+  await t.sql`update escapement.executor set left_at = escapement.clock() where name = 'left'`;
+  await t.sql`update escapement.executor set last_heartbeat_at = escapement.clock() - interval '1 hour' where name = 'silent'`;
+  await start("tell", { input: '"all"' });
+  const root = await take(a);
+  expect(root.step).toBe("ROOT");
+  await finish(root);
+  const [forA, none] = await takeMany(5, a);
+  expect(forA).toMatchObject({ step: "PART", input: '"all"' });
+  expect(none).toBeUndefined();
+  const forB = await take(b);
+  const forTester = await take();
+  for (const lease of [forA, forB, forTester]) if (lease) await finish(lease, "1");
+  const reduce = await take(b);
+  expect(reduce.step).toBe("REDUCE");
+  expect(await resultsOf(reduce)).toEqual(["1", "1", "1"]);
+});
+
+test("a part of a broadcast whose executor is lost fails and never moves", async () => {
+  const guard = await t.lead();
+  const [a, b] = [await addExecutor("a"), await addExecutor("b")];
+  await start("tell");
+  await finish(await take());
+  const [forA, forTester] = [await take(a), await take()];
+  await t.sql`update escapement.lease set expires_at = escapement.clock() - interval '1 ms' where id = ${forA.runId}`;
+  await expire(t.context, guard);
+  expect(await t.stateOf(forA.runId)).toBe("FAILED");
+  await finish(forTester, "1");
+  expect(await takeMany(5)).toEqual([]);
+  // The other never took its part and is gone.
+  await t.sql`update escapement.executor set left_at = escapement.clock() where id = ${b.id}`;
+  expect(await failStranded(t.context, guard)).toBe(1);
+  expect(await failStranded(t.context, guard)).toBe(0);
+  const reduce = await take();
+  expect((await resultsOf(reduce)).sort()).toEqual(["1", "FAILED", "FAILED"]);
+  const dead = await t.sql`select from escapement.dead_letter`;
+  expect(dead.length).toBeGreaterThanOrEqual(2);
+});
+
+test("parts do not stand in line behind an overlap policy, which is about the roots", async () => {
+  await t.sql`update escapement.job_version set overlap = 'SERIAL_DISCARD' where job_id = (select id from escapement.job where name = 'sum')`;
+  await t.sql`
+    insert into escapement.gate (namespace_id, name, kind, job_id, capacity, policy)
+    select 1, 'job/' || id || '/OVERLAP', 'OVERLAP', id, 1, 'SERIAL_DISCARD' from escapement.job where name = 'sum'`;
+  const other = await openTestEngine((t as TestEngine & { url: string }).url);
+  const [run] = await other.engine.start([at("sum")]);
+  const [skipped] = await other.engine.start([at("sum")]);
+  expect(skipped?.state).toBe("SKIPPED");
+  const [root] = await other.claim();
+  expect(root).toMatchObject({ runId: run?.id, step: "ROOT" });
+  await other.engine.startChildren(root?.leaseId ?? "", { runs: [at("sum"), at("sum")], now: false });
+  await other.engine.settle([{ leaseId: root?.leaseId ?? "", outcome: "succeeded" }]);
+  expect((await other.claim(5)).map(({ step }) => step)).toEqual(["PART", "PART"]);
+  await releaseDue(other.context);
+  await other.close();
+});
