@@ -1,5 +1,5 @@
 /** Keeps the hot tables small and the history within its bounds, on the leader. */
-import { LIMITS, RHYTHM } from "../config.ts";
+import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
 import type { Leader } from "./leader.ts";
@@ -7,7 +7,7 @@ import { createLoop, type Loop } from "./loop.ts";
 
 export interface JanitorDeps {
   /** Deletes a batch of outputs that need not be kept, those of pruned runs before this id among them. */
-  removeOutputs: (runsBefore: string) => Promise<number>;
+  removeOutputs: (runsBefore: string) => Promise<{ more: boolean }>;
 }
 
 export function createJanitor(
@@ -33,7 +33,7 @@ export function createJanitor(
         moreOutputs = true;
       }
       // One batch a round, so that the hot tables are vacuumed in between.
-      if (moreOutputs) moreOutputs = (await deps.removeOutputs(runsBefore)) === LIMITS.retentionBatch;
+      if (moreOutputs) moreOutputs = (await deps.removeOutputs(runsBefore)).more;
       return RHYTHM.vacuumMs;
     },
   });

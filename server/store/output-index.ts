@@ -10,9 +10,9 @@ export interface OutputIndex {
   note(owner: { runId: string; attempt: number; jobId: number }): Promise<void>;
   /**
    * Runs that have ended and whose outputs are older than their job keeps them, or too many of its; and those before
-   * `runsBefore` that are no more. Up to `limit`, in no order.
+   * `runsBefore` that are no more. In no order; `more` when there may be more.
    */
-  expired(runsBefore: string, limit: number): Promise<string[]>;
+  expired(runsBefore: string, limit: number): Promise<{ runIds: string[]; more: boolean }>;
   forget(runIds: string[]): Promise<void>;
   /** The smallest id that is noted, if it is below `runsBefore`, else that one. */
   oldest(runsBefore: string): Promise<string>;
@@ -36,7 +36,8 @@ export function createOutputIndex(sql: Sql): OutputIndex {
     },
 
     async expired(runsBefore, limit) {
-      // The lateral limits keep the plan to one index look per run: a join would read all of the history.
+      // The lateral limits keep the plan to one index look per run: a join would read all of the history. Doubles are
+      // left in, so that the statement ends when it has enough.
       const rows = await sql<{ runId: string }[]>`
         with rule as (
           select j.id as job_id, (kept.retention->>'ageMs')::float8 as age_ms, (kept.retention->>'count')::int as count
@@ -55,7 +56,7 @@ export function createOutputIndex(sql: Sql): OutputIndex {
               and e.ended_at < escapement.clock() - rule.age_ms * interval '1 millisecond'
             order by o.run_id limit ${limit}
           ) old
-          union
+          union all
           select surplus.run_id from rule cross join lateral (
             select o.run_id from (
               select run_id from escapement.output where job_id = rule.job_id order by run_id desc offset rule.count
@@ -64,7 +65,7 @@ export function createOutputIndex(sql: Sql): OutputIndex {
             limit ${limit}
           ) surplus
           where rule.count is not null
-          union
+          union all
           (
             select o.run_id from escapement.output o
             left join lateral (select true as there from escapement.run r where r.id = o.run_id limit 1) r on true
@@ -73,7 +74,7 @@ export function createOutputIndex(sql: Sql): OutputIndex {
           )
         )
         select run_id as "runId" from over limit ${limit}`;
-      return rows.map(({ runId }) => runId);
+      return { runIds: [...new Set(rows.map(({ runId }) => runId))], more: rows.length === limit };
     },
 
     async forget(runIds) {

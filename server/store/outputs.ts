@@ -28,9 +28,9 @@ export interface Outputs extends Pick<OutputStore, "listFiles" | "openFile"> {
   putFile(owner: OutputOwner, name: string, bytes: AsyncIterable<Uint8Array>): Promise<OutputFile>;
   /**
    * Deletes outputs that need not be kept: those that their jobs' retention lets go, and those of runs before
-   * `runsBefore` that are no more. One batch; returns how many runs it was, LIMITS.retentionBatch when there may be more.
+   * `runsBefore` that are no more. One batch; says of how many runs, and whether there may be more.
    */
-  removeExpired(runsBefore: string): Promise<number>;
+  removeExpired(runsBefore: string): Promise<{ removed: number; more: boolean }>;
 }
 
 /** `channel` is told of new log text. */
@@ -64,11 +64,11 @@ export function createOutputs(
     },
 
     async removeExpired(runsBefore) {
-      const runIds = await index.expired(runsBefore, LIMITS.retentionBatch);
+      const { runIds, more } = await index.expired(runsBefore, LIMITS.retentionBatch);
       await store.remove(runIds);
       await index.forget(runIds);
-      if (runIds.length < LIMITS.retentionBatch) await store.removeBefore(await index.oldest(runsBefore));
-      return runIds.length;
+      if (!more) await store.removeBefore(await index.oldest(runsBefore));
+      return { removed: runIds.length, more };
     },
   };
 }

@@ -64,10 +64,10 @@ test("only the newest runs of a job keep their outputs, and one that goes on kee
   await addJobWith("counted", { ageMs: null, count: 2 });
   const [first] = await runsWithOutputs("counted", 1, false);
   const rest = await runsWithOutputs("counted", 4);
-  expect(await outputs.removeExpired("0")).toBe(2);
+  expect((await outputs.removeExpired("0")).removed).toBe(2);
   expect(await left([first ?? "", ...rest])).toEqual([true, false, false, true, true]);
   expect(await noted(rest)).toBe(2);
-  expect(await outputs.removeExpired("0")).toBe(0);
+  expect((await outputs.removeExpired("0")).removed).toBe(0);
   await t.engine.cancel(first ?? "", null);
 });
 
@@ -75,10 +75,10 @@ test("outputs that are older than their job keeps them go, whatever the other jo
   await addJobWith("aged", { ageMs: 86_400_000, count: null });
   await addJobWith("unlimited", null);
   const [aged, unlimited] = [await runsWithOutputs("aged", 3), await runsWithOutputs("unlimited", 2)];
-  expect(await outputs.removeExpired("0")).toBe(0);
+  expect((await outputs.removeExpired("0")).removed).toBe(0);
   await shiftClock(2);
   const young = await runsWithOutputs("aged", 1);
-  expect(await outputs.removeExpired("0")).toBe(3);
+  expect((await outputs.removeExpired("0")).removed).toBe(3);
   expect(await left([...aged, ...young])).toEqual([false, false, false, true]);
   expect(await left(unlimited)).toEqual([true, true]);
   await shiftClock(0);
@@ -114,8 +114,8 @@ test("batches are bounded, and a run that comes back leaves outputs that are fou
   await addJobWith("many", { ageMs: 0, count: null });
   const ids = Array.from({ length: LIMITS.retentionBatch + 1 }, (_, at) => String(at + 1));
   await t.sql`insert into escapement.output (run_id, job_id) select id, 1 from unnest(${ids}::bigint[]) id`;
-  expect(await outputs.removeExpired("1000000")).toBe(LIMITS.retentionBatch);
-  expect(await outputs.removeExpired("1000000")).toBe(1);
+  expect((await outputs.removeExpired("1000000")).removed).toBe(LIMITS.retentionBatch);
+  expect((await outputs.removeExpired("1000000")).removed).toBe(1);
 
   const [run] = await runsWithOutputs("many", 1);
   await outputs.removeExpired("0");
@@ -132,7 +132,7 @@ test("outputs follow their runs when history is dropped, but not those of runs t
   try {
     await ensurePartitions(t.context);
     const { runsBefore } = await prune(t.context);
-    for (let batch = 1; batch > 0; ) batch = await outputs.removeExpired(runsBefore);
+    for (let more = true; more; ) more = (await outputs.removeExpired(runsBefore)).more;
     expect(await left(ended)).toEqual([false, false]);
     expect(await left([waits ?? ""])).toEqual([true]);
     await t.engine.cancel(waits ?? "", null);
@@ -140,7 +140,7 @@ test("outputs follow their runs when history is dropped, but not those of runs t
     await shiftClock(80);
     await ensurePartitions(t.context);
     const later = await prune(t.context);
-    for (let batch = 1; batch > 0; ) batch = await outputs.removeExpired(later.runsBefore);
+    for (let more = true; more; ) more = (await outputs.removeExpired(later.runsBefore)).more;
     expect(readdirSync(join(folder, "outputs"))).toEqual([]);
   } finally {
     await shiftClock(0);

@@ -230,6 +230,42 @@ test("a file whose lease is lost while it comes is not stored", async () => {
   expect(drafts().some((path) => /files.\.[0-9a-f]/.test(path))).toBe(false);
 });
 
+test("the server that leads deletes what retention lets go", async () => {
+  await server.graphql(
+    `mutation { createJob(input: { name: "tidy", type: "sh.tidy", retention: { count: 1 } }) { name } }`,
+  );
+  const runs: string[] = [];
+  for (let at = 0; at < 3; at++) {
+    lease = await api.lease("tidy");
+    runs.push(lease.run);
+    await append("hello\n");
+    await ask(server.url, "PUT", `/v1/leases/${lease.id}/files/a`, { body: "x" });
+    await api.call("POST", `/v1/leases/${lease.id}/complete`);
+  }
+  const left = () =>
+    Promise.all(
+      runs.map(async (run) => {
+        const { files } = (await api.call("GET", `/v1/runs/${run}/files`)).json() as { files: unknown[] };
+        return [files.length, (await ask(server.url, "GET", `/v1/runs/${run}/log`)).text === ""];
+      }),
+    );
+  expect(await left()).toEqual(runs.map(() => [1, false]));
+  // A server looks at once when it begins to lead.
+  await server.loops.leader.stop();
+  const { dataDir } = server.config;
+  const next = await startServer({ databaseUrl: server.databaseUrl, config: { dataDir } });
+  try {
+    await expect.poll(left, { timeout: 20_000 }).toEqual([
+      [0, true],
+      [0, true],
+      [1, false],
+    ]);
+  } finally {
+    await next.close();
+    server.loops.leader.start();
+  }
+});
+
 const TRAVERSALS = [
   "",
   "..%2F..%2Fetc%2Fpasswd",
