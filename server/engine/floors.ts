@@ -28,7 +28,7 @@ export interface Ranges {
 interface Floor {
   /** By priority: epoch milliseconds. */
   levels: Map<number, number>;
-  /** When it has to be read whole, on `now`'s scale. */
+  /** When it has to be read whole, on `elapsed`'s scale. */
   wholeAt: number;
 }
 
@@ -45,8 +45,8 @@ export interface Floors {
   lower(queueId: number): void;
 }
 
-/** `now`: monotonic milliseconds. */
-export function createFloors(now: () => number = () => performance.now()): Floors {
+/** `elapsed`: monotonic milliseconds. */
+export function createFloors(elapsed: () => number = () => performance.now()): Floors {
   const floors = new Map<number, Floor>();
 
   return {
@@ -62,7 +62,7 @@ export function createFloors(now: () => number = () => performance.now()): Floor
       const whole: number[] = [];
       for (const queueId of queueIds) {
         const floor = floors.get(queueId);
-        if (!floor || floor.wholeAt <= now()) {
+        if (!floor || floor.wholeAt <= elapsed()) {
           whole.push(queueId);
           add(queueId, HIGHEST, LOWEST, Number.NEGATIVE_INFINITY);
           continue;
@@ -80,7 +80,7 @@ export function createFloors(now: () => number = () => performance.now()): Floor
 
     note(taken, whole, tookMs) {
       for (const queueId of whole) {
-        const wholeAt = now() + Math.max(WHOLE_EVERY_MS, tookMs * WHOLE_SHARE);
+        const wholeAt = elapsed() + Math.max(WHOLE_EVERY_MS, tookMs * WHOLE_SHARE);
         floors.set(queueId, { levels: new Map(), wholeAt });
       }
       for (const { queueId, priority, readyAt } of taken) {
