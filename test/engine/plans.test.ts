@@ -119,13 +119,31 @@ test("a batch of any size is a fixed number of statements", async () => {
   expect(one).toBeLessThanOrEqual(4);
 });
 
-test("a join's hold is handed on by index, run by run", async ({ skip }) => {
+test("a join's hold is handed on by index, run by run, also by a plan made while all was small", async ({
+  skip,
+}) => {
   skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
-  const plan = await planOf(() => releaseDependents(context, ["17"]), "handed as");
-  for (const table of ["waiting", "ready", "lease"]) expect(plan).toContain(`${table}_parent`);
-  expect(plan).toContain("parent_id = gone");
-  // A join with all children there are would be read whole for every batch of ends.
-  expect(plan).not.toContain("Hash Join");
+  const small = await openTestEngine();
+  const texts: string[] = [];
+  const sql = postgres(small.url, {
+    max: 1,
+    onnotice: () => {},
+    debug: (_, text) => texts.push(text),
+    connection: ARROW_PLANS,
+  });
+  try {
+    await releaseDependents({ ...small.context, sql }, ["17"]);
+    const statement = texts.find((text) => text.includes("handed as"));
+    const rows = await sql.unsafe(`explain (generic_plan) ${statement}`);
+    const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+    for (const table of ["waiting", "ready", "lease"]) expect(plan).toContain(`${table}_parent`);
+    expect(plan).toContain("Index Cond: ((parent_id = gone");
+    // A join with all children there are would be read whole for every batch of ends.
+    expect(plan).not.toContain("Hash Join");
+  } finally {
+    await sql.end();
+    await small.close();
+  }
 });
 
 test("a fan-out of any size is a fixed number of statements, up to its reduce and its page of results", async () => {
