@@ -64,6 +64,17 @@ test("the claim reads its index and walks no table, under a generic plan too", a
   expect(plan).not.toContain("Seq Scan on ready");
 });
 
+test("a claim that counts an executor's leases reads indexes too", async ({ skip }) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const engine = createEngine(context);
+  const executor = { name: "tester", labels: {}, capacity: 5 };
+  const poll = { namespaceId: 1, executorId: 1, executor, groups: ["default"], max: 10 };
+  const plan = await planOf(() => engine.claim(poll), "seated as");
+  expect(plan).toContain("ready_claim");
+  expect(plan).toContain("lease_executor");
+  expect(plan).not.toMatch(/Seq Scan on (ready|lease)/);
+});
+
 test("a claim does not walk over what was taken before, though a snapshot keeps it from being removed", async () => {
   const RUNS = 2_000;
   await t.sql`delete from escapement.ready`;
