@@ -464,6 +464,9 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await dialog.getByLabel("Runs per second").fill("0.01");
     await dialog.getByRole("button", { name: "Redrive 2" }).click();
     await shows("2 dead letters redriven.");
+    await page.goto(at(`/runs/${first}?ns=default`));
+    await shows("failed before, with another input since");
+    await page.goto(at(`/dead-letters?ns=default&job=${job}`));
     await shows("No dead letter fits these filters.");
   });
 

@@ -5,6 +5,7 @@ import { useMemo } from "react";
 import { saveBytes } from "../graphql/download.ts";
 import type { Run } from "../graphql/runs.ts";
 import { labelsInWords } from "../model/executor.ts";
+import { runFace } from "../model/state.ts";
 import { formatBytes } from "../model/time.ts";
 import { Chip } from "./badge.tsx";
 import { Button } from "./button.tsx";
@@ -42,6 +43,7 @@ export function RunFacts({ run }: { run: Run }) {
             "hand or API"
           )}
         </dd>
+        <Lineage run={run} />
         <dt>Executor</dt>
         <dd>{run.executor?.name ?? run.attempts.at(-1)?.executor ?? "–"}</dd>
         {(run.requiredExecutor !== null || run.requires !== null) && (
@@ -106,6 +108,64 @@ export function RunFacts({ run }: { run: Run }) {
     </Panel>
   );
 }
+
+/** How often it was put back into the queue, which run it repeats, and which ones repeat it. */
+function Lineage({ run: { deadLetter, redrives, rerunOf, reruns } }: { run: Run }) {
+  return (
+    <>
+      {rerunOf !== null && (
+        <>
+          <dt>Repeats</dt>
+          <dd>
+            <RunLink id={rerunOf.id} />
+          </dd>
+        </>
+      )}
+      {reruns.length > 0 && (
+        <>
+          <dt>Repeated by</dt>
+          <dd className="flex flex-col">
+            {reruns.map(({ id }) => (
+              <RunLink key={id} id={id} />
+            ))}
+          </dd>
+        </>
+      )}
+      {redrives.length > 0 && (
+        <>
+          <dt>Redriven</dt>
+          <dd className="flex flex-col">
+            {redrives.map(({ number, at, state, edited }) => (
+              <span key={number}>
+                <At at={at} />{" "}
+                <span className="text-muted">
+                  {runFace(state).word.toLowerCase()} before{edited && ", with another input since"}
+                </span>
+              </span>
+            ))}
+          </dd>
+        </>
+      )}
+      {deadLetter && (
+        <>
+          <dt>Kept</dt>
+          <dd>
+            as a{" "}
+            <Link to="/dead-letters" className="text-accent hover:underline">
+              dead letter
+            </Link>
+          </dd>
+        </>
+      )}
+    </>
+  );
+}
+
+const RunLink = ({ id }: { id: string }) => (
+  <Link to="/runs/$id" params={{ id }} className="font-mono text-xs text-accent hover:underline">
+    {id}
+  </Link>
+);
 
 /** What it was given and what it returned. */
 export function RunValues({ run }: { run: Run }) {

@@ -101,7 +101,7 @@ function Navigation() {
           to={to}
           activeOptions={{ exact: to === "/", includeSearch: false }}
           activeProps={{ className: "text-accent! lg:bg-accent/10" }}
-          className="flex items-center text-muted hover:text-ink max-lg:flex-1 max-lg:flex-col max-lg:gap-0.5 max-lg:py-1.5 max-lg:text-[11px] lg:gap-2.5 lg:rounded-md lg:px-2.5 lg:py-1.5 lg:text-[13px] lg:font-medium"
+          className="flex items-center whitespace-nowrap text-muted hover:text-ink max-lg:flex-1 max-lg:flex-col max-lg:gap-0.5 max-lg:py-1.5 max-lg:text-[11px] lg:gap-2.5 lg:rounded-md lg:px-2.5 lg:py-1.5 lg:text-[13px] lg:font-medium"
         >
           <Picture aria-hidden className="size-4.5 lg:size-4" />
           {word}

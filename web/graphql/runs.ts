@@ -55,6 +55,10 @@ export const RunQuery = graphql(
         jobVersion
         input
         inputBytes
+        deadLetter
+        redrives { number at state edited }
+        rerunOf { id }
+        reruns { id createdAt }
         output
         outputBytes
         message

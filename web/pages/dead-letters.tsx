@@ -186,7 +186,7 @@ function Letters({ letters, filtered, act }: LettersProps) {
 function Line({ letter, act }: { letter: DeadLetter; act: (act: Act) => void }) {
   return (
     <tr>
-      <Td className="max-w-0 w-1/3">
+      <Td className="max-w-0 w-full @2xl:w-1/3">
         <div className="flex min-w-0 flex-col">
           <Link to="/runs/$id" params={{ id: letter.id }} className="truncate font-medium hover:underline">
             {letter.job.name}
