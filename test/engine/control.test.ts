@@ -114,6 +114,33 @@ test("many cancelled while workers claim them are all cancelled or told to stop"
   expect([untold?.n, ready?.n]).toEqual([0, 0]);
 });
 
+test("a run that is claimed just under a change of many is found where it went", async () => {
+  const id = await start();
+  const others = await startAll(2);
+  let cancelled: Promise<unknown> | null = null;
+  await t.sql.begin(async (claiming) => {
+    await claiming`
+      with gone as (delete from escapement.ready where id = ${id} returning *)
+      insert into escapement.lease (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, ready_at,
+        fence, secret, executor_id, started_at, expires_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, ready_at, 1, gen_random_uuid(), 1,
+        escapement.clock(), escapement.clock() + interval '1 min' from gone`;
+    cancelled = t.engine.cancelRuns(all(), "stop", {});
+    // The change waits for the claim's row.
+    await expect
+      .poll(async () => {
+        const [row] = await t.sql`
+          select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+        return row?.n;
+      })
+      .toBe(1);
+  });
+  expect(await cancelled).toMatchObject({ matched: 3, changed: 3 });
+  const [row] = await t.sql`select cancel_reason from escapement.lease where id = ${id}`;
+  expect(row?.cancel_reason).toBe("stop");
+  expect(await Promise.all(others.map((run) => t.stateOf(run)))).toEqual(["CANCELLED", "CANCELLED"]);
+});
+
 test("a run that waits for its time or its next try is started now, with another input if wanted", async () => {
   const delayed = await start("plain", { delayMs: 3_600_000, input: JSON.stringify("x".repeat(5_000)) });
   expect(await t.engine.hasten(delayed, { json: '"y"', bytes: null })).toEqual({

@@ -212,3 +212,16 @@ test("heartbeats touch no index", async () => {
   const after = await counters();
   expect((after.hot - before.hot) / 1_000).toBeGreaterThan(0.95);
 });
+
+test("a run that is started, claimed and succeeds carries nothing of dead letters, redrives and unique keys", async () => {
+  const engine = createEngine(context);
+  sent = [];
+  await engine.start([{ namespace: "default", job: "plain" }]);
+  const leases = await engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max: 1 });
+  await engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
+  expect(leases).toHaveLength(1);
+  expect(sent.length).toBeGreaterThanOrEqual(3);
+  expect(sent.filter((text) => /escapement\.(dead_letter|redrive|rerun|uniqueness)\b/.test(text))).toEqual(
+    [],
+  );
+});

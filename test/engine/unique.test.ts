@@ -15,10 +15,13 @@ beforeAll(async () => {
     only: { kind: "singleton", key: null },
     throttled: { kind: "throttle", key: "input.customer", everyMs: 3_600_000 },
     debounced: { kind: "debounce", key: "input.customer", delayMs: 60_000, maxWaitMs: null },
+    flaky: { kind: "debounce", key: null, delayMs: 60_000, maxWaitMs: null },
     bounded: { kind: "debounce", key: null, delayMs: 60_000, maxWaitMs: 90_000 },
   };
   for (const [name, unique] of Object.entries(jobs)) {
-    await addJob(t, name, { retry: { kind: "off" } });
+    await addJob(t, name, {
+      retry: name === "flaky" ? { kind: "fixed", delayMs: 60_000, max: 3 } : { kind: "off" },
+    });
     await t.sql`update escapement.job_version v set "unique" = ${unique === null ? null : t.sql.json(unique)}
       from escapement.job j where j.id = v.job_id and j.name = ${name}`;
   }
@@ -158,6 +161,17 @@ test("a debounced run whose time has come is on its way, and the next start make
   const second = await start("debounced", 1);
   expect(second.id).not.toBe(first.id);
   expect(await t.stateOf(first.id)).toBe("READY");
+});
+
+test("a debounced run that waits for its next try keeps its input, and the next start makes another", async () => {
+  const first = await start("flaky", 1);
+  await t.engine.hasten(first.id);
+  await finish("failed");
+  expect(await t.stateOf(first.id)).toBe("WAITING");
+  const second = await start("flaky", 2);
+  expect(second.id).not.toBe(first.id);
+  const [row] = await t.sql`select input, wake_kind from escapement.waiting where id = ${first.id}`;
+  expect(row).toEqual({ input: '{"customer":1}', wake_kind: "RETRY" });
 });
 
 test("a debounced run is not put off past its bound", async () => {
