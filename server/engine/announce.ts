@@ -6,7 +6,7 @@
 import { LIMITS } from "../config.ts";
 import type { RunState } from "../core/run.ts";
 import type { EngineContext } from "./context.ts";
-import { releaseDependents } from "./release.ts";
+import { releaseDependents, settleWaits } from "./release.ts";
 
 /** Tells one batch; returns how many. A crash in between loses hints, and the repair finds the waiting runs. */
 export async function announceForeign(context: EngineContext): Promise<number> {
@@ -23,11 +23,22 @@ export async function announceForeign(context: EngineContext): Promise<number> {
   channel.publish(
     told.map(({ runId: id, awaited: _, gated: __, ...run }) => ({ kind: "run" as const, id, ...run })),
   );
+  const waiting = told.filter((run) => run.state === "WAITING");
   const gated = told.filter((run) => run.gated);
   await context.gates.work({
-    entering: gated.filter((run) => run.state === "WAITING").map((run) => run.runId),
+    entering: waiting.filter((run) => run.gated).map((run) => run.runId),
     left: gated.filter((run) => run.state !== "WAITING").map((run) => run.runId),
   });
+  if (waiting.length > 0) {
+    // The runs that they wait for were not marked: that would have locked them until somebody else's commit.
+    const waits = await sql<{ id: string }[]>`
+      select distinct on_run_id as id from escapement.dependency
+      where run_id = any(${waiting.map((run) => run.runId)}::bigint[])`;
+    await settleWaits(
+      context,
+      waits.map((wait) => wait.id),
+    );
+  }
   await releaseDependents(
     context,
     told.filter((run) => run.awaited).map((run) => run.runId),
