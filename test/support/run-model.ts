@@ -240,6 +240,8 @@ export class RunModel {
     lease.over = { outcome, state: to, ...(retryInMs === undefined ? {} : { retryInMs }) };
     run.lease = null;
     if (ENDED.includes(to)) {
+      // Its children find its places free, and those who join it find its children.
+      for (const place of run.places) place.state = "AWAY";
       if (to === "SUCCEEDED") for (const call of lease.staged) this.#bear(run, call);
       this.#end(run, to);
     } else run.state = to;
