@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Schedule } from "../../server/core/trigger.ts";
 import { createFire } from "../../server/engine/fire.ts";
 import { repairHolds } from "../../server/engine/release.ts";
+import { skipLate } from "../../server/engine/skip.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine;
@@ -10,6 +11,7 @@ let fire: () => Promise<{ due: number; fired: number; nextInMs: number | null }>
 beforeAll(async () => {
   t = await openTestEngine();
   await addJob(t, "plain", { priority: 3 });
+  await addJob(t, "strict", { startDeadlineMs: 60_000, late: "SKIP" });
   const promote = createFire(t.context);
   fire = async () => await promote(await t.lead());
 });
@@ -22,6 +24,7 @@ beforeEach(async () => {
 afterAll(() => t.close());
 
 interface Given {
+  job?: string;
   schedule: Schedule;
   /** How long ago it was due. */
   lateMs?: number;
@@ -42,7 +45,7 @@ async function addTrigger(given: Given): Promise<number> {
       date_trunc('second', escapement.clock()) - ${given.lateMs ?? 0} * interval '1 ms',
       date_trunc('second', escapement.clock()) - ${given.lateMs ?? 0} * interval '1 ms', ${given.input ?? null},
       ${given.priority ?? null}, ${given.delayMs ?? null}, ${given.firesLeft ?? null}, ${given.endAt ?? null}
-    from escapement.job where name = 'plain' returning id`;
+    from escapement.job where name = ${given.job ?? "plain"} returning id`;
   return row?.id ?? 0;
 }
 const trigger = async () => (await t.sql`select * from escapement.trigger`)[0];
@@ -63,6 +66,25 @@ test("a due trigger fires once, keeps its nominal time and moves on", async () =
     await t.sql`select priority, trigger_id from escapement.lease where id = ${lease?.runId ?? ""}`;
   expect(run).toEqual({ priority: 8, trigger_id: before?.id });
   expect([...(await occurrences())]).toEqual([{ outcome: "FIRED", count: 1, ran: true }]);
+});
+
+test("a run fired too late for its job's deadline ends skipped, and a fixed delay goes on from there", async () => {
+  await addTrigger({
+    job: "strict",
+    schedule: { kind: "fixedDelay", everyMs: 1_000 },
+    lateMs: 120_000,
+    delayMs: 1_000,
+  });
+  expect((await fire()).fired).toBe(1);
+  expect(await t.claim()).toEqual([]);
+  expect(await trigger()).toMatchObject({ state: "BLOCKED" });
+  expect(await skipLate(t.context)).toBe(1);
+  expect(await trigger()).toMatchObject({ state: "NORMAL" });
+  await t.sql`delete from escapement.trigger`;
+  await addTrigger({ job: "strict", schedule: { kind: "fixedRate", everyMs: 3_600_000 }, lateMs: 2_000 });
+  await fire();
+  expect(await skipLate(t.context)).toBe(0);
+  expect(await t.claim()).toHaveLength(1);
 });
 
 test("a trigger with one time is complete after it", async () => {

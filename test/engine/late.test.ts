@@ -107,6 +107,27 @@ test("a child's deadline counts from its birth, not from when its parent asked f
   await settle(child.leaseId, "succeeded");
 });
 
+test("runs started and children born by the SQL functions have deadlines and policies, too", async () => {
+  const [started] = await t.sql<{ id: string }[]>`
+    select escapement.start_run('default', 'strict', '1', '{"runAt": "2020-01-01T00:00:00Z"}') as id`;
+  expect(await t.claim()).toEqual([]);
+  expect(await skipLate(t.context)).toBe(1);
+  expect(await t.stateOf(started?.id ?? "")).toBe("SKIPPED");
+  await start("lenient");
+  const parent = only(await t.claim());
+  await t.engine.startChildren(parent.leaseId, {
+    runs: [{ namespace: "default", job: "strict", retry: { kind: "fixed", delayMs: 0, max: 8 } }],
+    now: false,
+  });
+  await t.sql`
+    update escapement.staged set scheduled_at = scheduled_at - interval '1 hour', skip_at = skip_at - interval '1 hour'`;
+  await t.sql`select escapement.complete(${parent.leaseId})`;
+  expect(await skipLate(t.context)).toBe(0);
+  const child = only(await t.claim());
+  expect(child.attempts.max).toBe(9);
+  await settle(child.leaseId, "succeeded");
+});
+
 test("many late runs are skipped in batches, beside claims", async () => {
   const items = Array.from({ length: 1_500 }, () => ({
     namespace: "default",

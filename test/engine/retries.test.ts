@@ -76,6 +76,16 @@ test("a run's own policy counts when an attempt's time is up, too", async () => 
   await t.engine.cancel(run.id, null);
 });
 
+test("a run that is run again keeps its own policy", async () => {
+  await start("once", { retry: later });
+  const lease = await take();
+  await settle(lease.leaseId, "succeeded");
+  await t.engine.rerun(lease.runId);
+  const again = await take();
+  expect(again.attempts.max).toBe(2);
+  await settle(again.leaseId, "succeeded");
+});
+
 test("runs with and without a policy of their own start in one list, delayed ones and children too", async () => {
   const [delayed, plain, own] = await t.engine.start([
     { namespace: "default", job: "once", retry: later, delayMs: 60_000 },
