@@ -426,8 +426,8 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     for (let n = 0; n < 3; n++) await fail("Timeout");
     await page.goto(at("/dead-letters?ns=default"));
     const groups = page.getByRole("list", { name: "What they failed of" });
-    const group = (type: string) => groups.getByRole("button", { name: new RegExp(`${job} ${type}`) });
-    await group("Timeout").getByText("3").waitFor();
+    const group = (type: string) => groups.getByRole("button", { name: new RegExp(`^${job} ${type}`) });
+    await group("Timeout").getByText("3", { exact: true }).waitFor();
 
     // One, with the input it should have had.
     await group("ValueError").click();
