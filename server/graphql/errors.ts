@@ -70,6 +70,7 @@ const STATUS: Partial<Record<RejectionCode, number>> = {
   BAD_INPUT: 415,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  LIMIT_EXCEEDED: 413,
   UNAVAILABLE: 503,
 };
 

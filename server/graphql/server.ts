@@ -5,13 +5,14 @@ import type { GraphQLError, GraphQLSchema } from "graphql";
 import { createYoga } from "graphql-yoga";
 import { LIMITS } from "../config.ts";
 import { mayRead } from "../core/principal.ts";
-import { badInput, forbidden } from "../core/rejection.ts";
+import { badInput, forbidden, limitExceeded } from "../core/rejection.ts";
 import { createOverviews } from "../store/overview.ts";
 import type { Caller, Context, GraphqlDependencies, Shared } from "./context.ts";
 import { publicError, statusOf } from "./errors.ts";
 import { documentCache, limitPlugins } from "./limits.ts";
 import { createLive } from "./live.ts";
 import { createLoaders } from "./loaders.ts";
+import { answerPlain, isPlain, plainParams, readBody } from "./plain.ts";
 import { schema } from "./schema.ts";
 import { createSockets, type Identify } from "./sockets.ts";
 
@@ -75,7 +76,14 @@ export function createGraphql(dependencies: GraphqlDependencies): Graphql {
       try {
         if (request.method === "POST") requireJson(request.headers);
         const { authorization } = request.headers;
-        await yoga(request, response, asksForPage(request) ? NOBODY : await identify(authorization));
+        const caller = asksForPage(request) ? NOBODY : await identify(authorization);
+        if (!isPlain(request)) return void (await yoga(request, response, caller));
+        const body = await readBody(request, LIMITS.graphqlBodyBytes);
+        if (body === null)
+          throw limitExceeded(`the request is larger than ${LIMITS.graphqlBodyBytes} bytes; split it`);
+        const params = plainParams(body);
+        if (params) await answerPlain(yoga, params, caller, response);
+        else await yoga(Object.assign(request, { body }), response, caller);
       } catch (error) {
         refuse(response, publicError(error, log));
       }
