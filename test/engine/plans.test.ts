@@ -157,34 +157,6 @@ test("a join's hold is handed on by index, run by run, also by a plan made while
   }
 });
 
-test("a fan-out of any size is a fixed number of statements, up to its reduce and its page of results", async () => {
-  const statements = async (n: number) => {
-    const engine = createEngine(context);
-    await engine.start([{ namespace: "default", job: "sum" }]);
-    sent = [];
-    const poll = { namespaceId: 1, executorId: 1, groups: ["sums"], max: n };
-    const [root] = await engine.claim(poll);
-    const part = { namespace: "default", job: "sum" };
-    await engine.startChildren(root?.leaseId ?? "", {
-      runs: Array.from({ length: n }, () => part),
-      now: false,
-      requestId: "r",
-    });
-    await engine.settle([{ leaseId: root?.leaseId ?? "", outcome: "succeeded" }]);
-    const leases = await engine.claim(poll);
-    expect(leases).toHaveLength(n);
-    await engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
-    const [reduce] = await engine.claim(poll);
-    expect(reduce?.step).toBe("REDUCE");
-    expect((await readJoined(watched, reduce?.runId ?? "", null, 1_000)).results).toHaveLength(n);
-    await engine.settle([{ leaseId: reduce?.leaseId ?? "", outcome: "succeeded" }]);
-    return sent.length;
-  };
-  await statements(2);
-  const few = await statements(2);
-  expect(await statements(400)).toBe(few);
-});
-
 test("requests that arrive together share their statements", async () => {
   const engine = createEngine(context);
   await engine.start([{ namespace: "default", job: "plain" }]);
@@ -213,7 +185,7 @@ test("heartbeats touch no index", async () => {
   expect((after.hot - before.hot) / 1_000).toBeGreaterThan(0.95);
 });
 
-test("a run that is started, claimed and succeeds carries nothing of dead letters, redrives and unique keys", async () => {
+test("a run that is started, claimed and succeeds carries nothing of dead letters, redrives, unique keys and joins", async () => {
   const engine = createEngine(context);
   sent = [];
   await engine.start([{ namespace: "default", job: "plain" }]);
@@ -221,7 +193,37 @@ test("a run that is started, claimed and succeeds carries nothing of dead letter
   await engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
   expect(leases).toHaveLength(1);
   expect(sent.length).toBeGreaterThanOrEqual(3);
-  expect(sent.filter((text) => /escapement\.(dead_letter|redrive|rerun|uniqueness)\b/.test(text))).toEqual(
-    [],
-  );
+  expect(
+    sent.filter((text) =>
+      /escapement\.(dead_letter|redrive|rerun|uniqueness|dependency|joined|part|staged)\b/.test(text),
+    ),
+  ).toEqual([]);
+});
+
+test("a fan-out of any size is a fixed number of statements, up to its reduce and its page of results", async () => {
+  const statements = async (n: number) => {
+    const engine = createEngine(context);
+    await engine.start([{ namespace: "default", job: "sum" }]);
+    sent = [];
+    const poll = { namespaceId: 1, executorId: 1, groups: ["sums"], max: n };
+    const [root] = await engine.claim(poll);
+    const part = { namespace: "default", job: "sum" };
+    await engine.startChildren(root?.leaseId ?? "", {
+      runs: Array.from({ length: n }, () => part),
+      now: false,
+      requestId: "r",
+    });
+    await engine.settle([{ leaseId: root?.leaseId ?? "", outcome: "succeeded" }]);
+    const leases = await engine.claim(poll);
+    expect(leases).toHaveLength(n);
+    await engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
+    const [reduce] = await engine.claim(poll);
+    expect(reduce?.step).toBe("REDUCE");
+    expect((await readJoined(watched, reduce?.runId ?? "", null, 1_000)).results).toHaveLength(n);
+    await engine.settle([{ leaseId: reduce?.leaseId ?? "", outcome: "succeeded" }]);
+    return sent.length;
+  };
+  await statements(2);
+  const few = await statements(2);
+  expect(await statements(400)).toBe(few);
 });
