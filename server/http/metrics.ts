@@ -88,6 +88,9 @@ export function gaugeLines(gauges: Gauges): string[] {
       { labels: { event: "failed" }, value: gauges.failed },
       { labels: { event: "cancelled" }, value: gauges.cancelled },
     ),
+    ...gauge("dead_letters", "Runs that failed for good and are kept until they are redriven or discarded.", {
+      value: gauges.deadLetters,
+    }),
     ...gauge("oldest_ready_seconds", "How long the longest ready run has been ready.", {
       value: gauges.oldestReadySeconds ?? 0,
     }),

@@ -7,6 +7,7 @@ export interface Gauges {
   waiting: number;
   ready: number;
   running: number;
+  deadLetters: number;
   executorsOnline: number;
   servers: number;
   /** Null when nothing is ready. */
@@ -33,6 +34,7 @@ export async function readGauges(sql: Sql): Promise<Gauges> {
       (select count(*) from escapement.waiting)::float8 as waiting,
       (select count(*) from escapement.ready)::float8 as ready,
       (select count(*) from escapement.lease)::float8 as running,
+      (select count(*) from escapement.dead_letter)::float8 as "deadLetters",
       (select count(*) from escapement.executor e where ${executorState(sql)} = 'ONLINE')::float8 as "executorsOnline",
       (select count(*) from escapement.server where seen_at > now.at - interval '5 seconds')::float8 as servers,
       (select extract(epoch from now.at - min(ready_at)) from escapement.ready)::float8 as "oldestReadySeconds",

@@ -61,6 +61,7 @@ test("dead letters are listed, counted and grouped, and a job may ask for none",
     { job: { name: "b" }, errorType: "TypeError", count: 1 },
   ]);
   expect((await get(server, LIST, { namespace: "other" })).deadLetters.nodes).toEqual([]);
+  expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^escapement_dead_letters 2$/m);
   const { job } = await get(server, `{ job(name: "off") { deadLetter } }`);
   expect(job.deadLetter).toBe(false);
 });

@@ -28,6 +28,8 @@ test("a job says how its runs are unique, and its starts follow", async () => {
     runs: [{ job: "sync", input: { customer: 1 } }],
   });
   expect({ status, body }).toEqual({ status: 201, body: { runs: [{ id: first.id, state: "READY" }] } });
+  const without = await server.call("POST", "/v1/runs", { runs: [{ job: "sync", input: {} }] });
+  expect(without).toMatchObject({ status: 400, body: { code: "bad_input", field: "runs[0].input" } });
 });
 
 test("it can be changed and taken away; the same again makes no version", async () => {
