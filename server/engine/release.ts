@@ -101,6 +101,10 @@ export async function settleWaits(context: EngineContext, onRunIds: string[]): P
   await releaseDependents(context, await attend(context, onRunIds));
 }
 
+/** A worker's own transaction may be completing a run for long: then its end is left to the repair to notice. */
+const PATIENCE_MS = 250;
+const LOCK_NOT_AVAILABLE = "55P03";
+
 /** Marks runs, so that whoever ends them looks for waiters; returns those that have ended already. */
 async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[]> {
   const ended: string[] = [];
@@ -115,7 +119,16 @@ async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[
     open = rows.filter(({ over }) => !over).map(({ id }) => id);
     for (const table of ["waiting", "ready", "lease"]) {
       if (open.length === 0) break;
-      await sql`update escapement.${sql(table)} set awaited = true where id = any(${open}::bigint[])`;
+      const marked = await sql`
+        with patience as materialized (select set_config('lock_timeout', ${String(PATIENCE_MS)}, true))
+        update escapement.${sql(table)} set awaited = true from patience where id = any(${open}::bigint[])`.then(
+        () => true,
+        (error: { code?: string }) => {
+          if (error.code === LOCK_NOT_AVAILABLE) return false;
+          throw error;
+        },
+      );
+      if (!marked) return ended;
     }
   }
   return ended;

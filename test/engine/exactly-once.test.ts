@@ -304,6 +304,21 @@ describe("a worker's open transaction", () => {
     expect(await a.engine.renew([{ leaseId: mine.lease }])).toEqual([{ status: "lost" }]);
   });
 
+  test("does not hold up the leader, when a run waits for the one that it completes", async () => {
+    const { run, lease } = await lend();
+    const held = await worker.reserve();
+    await held`begin`;
+    await held`select escapement.complete(${lease})`;
+    const [waiter] =
+      await worker`select escapement.start_run('default', 'plain', null, ${worker.json({ after: [run] })}) as id`;
+    expect(await announceForeign(a.context)).toBe(1);
+    expect(await a.stateOf(waiter?.id)).toBe("WAITING");
+    await held`commit`;
+    held.release();
+    await repairHolds(a.context);
+    expect(await a.stateOf(waiter?.id)).toBe("READY");
+  });
+
   test("may be prepared, and completes when it is committed", async ({ skip }) => {
     const [setting] = await a.sql`select current_setting('max_prepared_transactions')::int as n`;
     if (setting?.n === 0) skip("max_prepared_transactions is 0 here");
