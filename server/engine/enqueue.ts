@@ -56,7 +56,12 @@ export async function insertRuns(
   );
   const column = <T>(pick: (entry: (typeof runs)[number]) => T): T[] => runs.map(pick);
   const versions = [...new Set(column(({ run }) => run.version.id))];
-  const keys = requests.flatMap(({ key }, requestNo) => (key ? [{ ...key, requestNo }] : []));
+  let last = 0;
+  const keys = requests.flatMap(({ key, runs }, requestNo) => {
+    const first = last + 1;
+    last += runs.length;
+    return key ? [{ ...key, requestNo, first, last }] : [];
+  });
   const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((wait) => ({ at: at + 1, ...wait })));
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
@@ -121,21 +126,27 @@ export async function insertRuns(
       keys.length === 0
         ? s`fresh as (select null::int as request_no where false),`
         : s`key as (
-      select * from unnest(${keys.map((k) => k.requestNo)}::int[], ${keys.map((k) => k.namespaceId)}::int[],
-        ${keys.map((k) => k.key)}::text[], ${byteas(keys.map((k) => k.hash))}::text[]::bytea[]) as k(request_no, namespace_id, key, hash)
+      select * from unnest(${list(keys.map((k) => k.requestNo))}::text::int[],
+        ${list(keys.map((k) => k.first))}::text::int[], ${list(keys.map((k) => k.last))}::text::int[],
+        ${list(keys.map((k) => k.namespaceId))}::text::int[], ${textArray(keys.map((k) => k.key))}::text::text[],
+        ${byteas(keys.map((k) => k.hash))}::text[]::bytea[]) as k(request_no, first, last, namespace_id, key, hash)
     ),
     claimed as (
       insert into escapement.idempotency as known (namespace_id, key, hash, run_ids, created_at, touched_at)
-      select k.namespace_id, k.key, k.hash, array_agg(i.id order by i.n), now.at, now.at
-      from key k join item i using (request_no), now, current
+      -- Places in lists, not joins: a generic plan would compare each key with each run.
+      select k.namespace_id, k.key, k.hash, (array(select id from item order by n))[k.first:k.last], now.at, now.at
+      from key k, now, current
       where current.versions = ${versions.length}
-      group by k.namespace_id, k.key, k.hash, now.at
       -- Two requests with the same keys then never wait for each other.
       order by k.namespace_id, k.key
       on conflict (namespace_id, key) do update set touched_at = excluded.touched_at
       returning known.namespace_id, known.key, known.hash, known.run_ids, known.xmax = 0 as is_new
     ),
-    fresh as (select k.request_no from claimed c join key k using (namespace_id, key) where c.is_new),`
+    fresh as (
+      select k.request_no from key k where k.namespace_id || '/' || k.key = any(array(
+        select c.namespace_id || '/' || c.key from claimed c where c.is_new
+      ))
+    ),`
     }
     run as materialized (
       select i.*, now.at as now, ${lends ? s`case when i.executor_id is not null then gen_random_uuid() end as secret,` : s``}
