@@ -53,13 +53,40 @@ ALTER TABLE "escapement"."staged" ADD COLUMN "gates" text;--> statement-breakpoi
 ALTER TABLE "escapement"."occurrence" DROP CONSTRAINT "occurrence_outcome";--> statement-breakpoint
 ALTER TABLE "escapement"."occurrence" ADD CONSTRAINT "occurrence_outcome" CHECK (outcome in ('FIRED', 'LATE', 'MISFIRED', 'SKIPPED', 'PAUSED', 'DISCARDED'));
 --> statement-breakpoint
+-- Its group, its namespace or itself is paused: starts that know nothing of it are refused and look again.
+ALTER TABLE "escapement"."job" ADD COLUMN "paused" boolean DEFAULT false NOT NULL;
+--> statement-breakpoint
 -- core/gate.ts's gatesOf for a run without affinity, for those who start runs in SQL.
 CREATE FUNCTION escapement.job_gates(version integer, priority smallint) RETURNS text LANGUAGE sql STABLE
-	RETURN (
+	RETURN coalesce((
 		SELECT json_agg(json_build_object('gate', g.id, 'key', '',
 			'rank', CASE WHEN g.kind = 'CONCURRENCY' OR g.policy IS NOT DISTINCT FROM 'SERIAL_PRIORITY' THEN -job_gates.priority ELSE 0 END)
 			ORDER BY g.kind = 'CONCURRENCY')::text
 		FROM escapement.job_version v JOIN escapement.gate g ON g.job_id = v.job_id
 		WHERE v.id = job_gates.version
 			AND CASE g.kind WHEN 'OVERLAP' THEN v.overlap <> 'PARALLEL' ELSE v.max_parallel IS NOT NULL END
+	), (
+		SELECT '[]' FROM escapement.job_version v JOIN escapement.job j ON j.id = v.job_id WHERE v.id = job_gates.version AND j.paused
+	));
+--> statement-breakpoint
+-- Whose runs may not start, by whom and why. `target` is a group's name, a job's or a run's id; '' for a namespace.
+CREATE TABLE "escapement"."pause" (
+	"namespace_id" integer NOT NULL,
+	"kind" text NOT NULL,
+	"target" text NOT NULL,
+	"paused_by" text NOT NULL,
+	"reason" text,
+	"paused_at" timestamp (3) with time zone DEFAULT escapement.clock() NOT NULL,
+	CONSTRAINT "pause_once" PRIMARY KEY("namespace_id","kind","target"),
+	CONSTRAINT "pause_kind" CHECK (kind in ('NAMESPACE', 'GROUP', 'JOB', 'RUN'))
+);
+--> statement-breakpoint
+-- The pause that holds a run, whoever of run, job, group and namespace was paused first.
+CREATE FUNCTION escapement.pause_of(namespace integer, job integer, queue integer, run bigint) RETURNS escapement.pause LANGUAGE sql STABLE
+	RETURN (
+		SELECT p FROM escapement.pause p
+		WHERE p.namespace_id = pause_of.namespace AND (
+			p.kind = 'NAMESPACE' OR p.kind = 'JOB' AND p.target = pause_of.job::text OR p.kind = 'RUN' AND p.target = pause_of.run::text
+			OR p.kind = 'GROUP' AND p.target = (SELECT q."group" FROM escapement.queue q WHERE q.id = pause_of.queue))
+		ORDER BY p.paused_at LIMIT 1
 	);

@@ -6,6 +6,7 @@ import { type EngineContext, formatLeaseId } from "./context.ts";
 import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
 import type { Engine, Reserve } from "./engine.ts";
 import { hasten } from "./hasten.ts";
+import { pause, resume, resumeRun, suspendRun } from "./pause.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
 import { rerun } from "./rerun.ts";
@@ -33,6 +34,10 @@ export function createEngine(context: EngineContext): Engine {
     cancelRuns: (scope, reason, page) => cancelRuns(context, scope, reason, page),
     reschedule: (runId, time) => reschedule(context, runId, time),
     rescheduleRuns: (scope, time, page) => rescheduleRuns(context, scope, time, page),
+    pause: (scope, by, reason) => pause(context, scope, by, reason),
+    resume: (scope) => resume(context, scope),
+    suspendRun: (runId, by, reason) => suspendRun(context, runId, by, reason),
+    resumeRun: (runId) => resumeRun(context, runId),
     hasten: (runId, input) => hasten(context, runId, input),
     rerun: (runId, changes) => rerun(context, start, runId, changes),
     redrive: (runId, options) => redrive(context, runId, options),

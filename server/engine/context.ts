@@ -116,3 +116,14 @@ export interface MovedRun {
 export function runChange(run: MovedRun, state: Extract<Change, { kind: "run" }>["state"]): Change {
   return { kind: "run", id: run.id, namespaceId: run.namespaceId, jobId: run.jobId, state };
 }
+
+/** Whether somebody has paused the run `w`, its job, group or namespace. */
+export function isPaused(sql: Sql): ReturnType<Sql> {
+  return sql`exists (
+    select from escapement.pause p
+    where p.namespace_id = w.namespace_id and (
+      p.kind = 'NAMESPACE' or p.kind = 'JOB' and p.target = w.job_id::text or p.kind = 'RUN' and p.target = w.id::text
+      or p.kind = 'GROUP' and p.target = (select q."group" from escapement.queue q where q.id = w.queue_id)
+    )
+  )`;
+}

@@ -9,6 +9,7 @@ import type { Claimant, Requirement } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
+import type { PauseScope } from "../store/pauses.ts";
 import type { RunFilter } from "../store/run-list.ts";
 
 /** A run to start, after its transport has read it: lengths and types are checked, names are not. */
@@ -179,6 +180,13 @@ export class LeaseLost extends Error {
 }
 
 export interface Engine {
+  /** Keeps what the scope names from starting. */
+  pause(scope: PauseScope, by: string, reason: string | null): Promise<void>;
+  resume(scope: PauseScope): Promise<void>;
+  /** Throws NOT_FOUND, ILLEGAL_STATE. */
+  suspendRun(runId: string, by: string, reason: string | null): Promise<void>;
+  /** Throws NOT_FOUND. */
+  resumeRun(runId: string): Promise<void>;
   /** Starts runs, all or none. Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED. */
   start(items: StartItem[], options?: StartOptions): Promise<StartedRun[]>;
   /** Says who waits for runs on this server: runs that start are handed over without a claim. */

@@ -88,6 +88,7 @@ export async function insertRuns(
     with now as materialized (select escapement.clock() as at),
     current as (
       select count(*) as versions from escapement.job where version_id = any(${versions}::int[]) and deleted_at is null
+        ${runs.some(({ run }) => run.version.paused) ? s`` : s`and not paused`}
     ),
     item as (
       select escapement.next_run_id() as id, i.*

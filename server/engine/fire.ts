@@ -33,6 +33,8 @@ interface DueTrigger
     | "createdAt"
   > {
   dueAt: Date;
+  /** The job is, or its group or namespace. */
+  paused: boolean;
   versionId: number;
   now: Date;
 }
@@ -112,7 +114,7 @@ async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
   return await sql<DueTrigger[]>`
     select t.id, t.namespace_id as "namespaceId", t.schedule, t.misfire, t.priority, t.input, t.start_at as "startAt",
       t.end_at as "endAt", t.created_at as "createdAt", t.next_at as "dueAt", t.fired_count as "firedCount",
-      t.fires_left as "firesLeft", t.version, j.version_id as "versionId", escapement.clock() as now
+      t.fires_left as "firesLeft", t.version, j.version_id as "versionId", j.paused, escapement.clock() as now
     from (
       select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()
       order by next_at limit ${LIMITS.fireRead}
@@ -140,7 +142,8 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
   const { channel } = context;
   const fires = decided.flatMap((entry) => {
     const { trigger, version, decision } = entry;
-    const gates = gatesOf(version.gates, trigger.priority ?? version.priority, null);
+    const gates =
+      gatesOf(version.gates, trigger.priority ?? version.priority, null) ?? (trigger.paused ? [] : null);
     return decision.fires.map((fire) => ({ ...entry, fire, gates: gates && JSON.stringify(gates) }));
   });
   const gated = fires.some(({ gates }) => gates !== null);

@@ -6,7 +6,7 @@
 import { LIMITS } from "../config.ts";
 import { COUNTED_KINDS } from "../core/gate.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
-import { counted, type MovedRun, unblocked } from "./context.ts";
+import { counted, isPaused, type MovedRun, unblocked } from "./context.ts";
 
 /** A gate and one of its keys. */
 export interface GateKey {
@@ -20,7 +20,7 @@ export interface GateWork {
   entering: string[];
   /** Runs that have ended: their places are free. */
   left: string[];
-  /** Runs that wait for their retry: the places that count attempts are free. */
+  /** Runs that wait for their retry or are paused: the places that count attempts are free. */
   retrying: string[];
   /** Where somebody may be let in. */
   gates: GateKey[];
@@ -73,14 +73,15 @@ export async function changePlaces(
       update escapement.place p set state = 'AHEAD'
       from escapement.waiting w, escapement.gate g
       where p.run_id = any(${retrying}::bigint[]) and p.state <> 'AHEAD'
-        -- Its time may have come meanwhile; then it goes on with the place it has.
-        and w.id = p.run_id and w.wake_at is not null
+        -- Its time may have come meanwhile, or the pause be over; then it goes on with the place it has.
+        and w.id = p.run_id and (w.wake_at is not null or ${isPaused(s)})
         and g.id = p.gate_id and g.kind = any(${[...COUNTED_KINDS]}::text[])
       returning p.gate_id, p.key
     ),
     free as materialized (
       select w.id, w.gates from escapement.waiting w
       where w.id = any(${entering}::bigint[]) and w.gates is not null and w.wake_at is null
+        and not ${isPaused(s)}
         and not exists (select from escapement.dependency d where d.run_id = w.id)
     ),
     lined as (

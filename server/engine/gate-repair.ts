@@ -4,7 +4,7 @@
  * the same however many runs wait; what keeps others waiting is looked at first.
  */
 import { LIMITS } from "../config.ts";
-import type { EngineContext } from "./context.ts";
+import { type EngineContext, isPaused } from "./context.ts";
 import type { GateKey, GateWork } from "./gate-pass.ts";
 
 /** Returns a function that looks at the next page of each walk, from the start again after the last. */
@@ -16,11 +16,12 @@ export function createGateRepair({ sql }: Pick<EngineContext, "sql">) {
   const nowhere = async (): Promise<string[]> => {
     const [page] = await sql<{ ids: string[] | null; last: string | null; n: number }[]>`
       with page as materialized (
-        select id, gates, wake_at from escapement.waiting where id > ${waitingFrom} order by id limit ${LIMITS.repairPage}
+        select id, namespace_id, job_id, queue_id, gates, wake_at from escapement.waiting where id > ${waitingFrom} order by id limit ${LIMITS.repairPage}
       )
       select max(w.id)::text as last, count(*)::int as n,
         array_agg(w.id::text) filter (
           where w.gates is not null and w.wake_at is null
+            and not ${isPaused(sql)}
             and not exists (select from escapement.dependency d where d.run_id = w.id)
             and not exists (select from escapement.place p where p.run_id = w.id and p.state = 'LINE')
         ) as ids

@@ -22,6 +22,7 @@ import {
 } from "./gate-pass.ts";
 import { createGateRepair } from "./gate-repair.ts";
 import { createLane } from "./lane.ts";
+import { createPauseRepair } from "./pause.ts";
 import { releaseDependents, releaseThrough } from "./release.ts";
 
 /** What new runs met at their gates. */
@@ -147,9 +148,11 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   };
 
   const findInterrupted = createGateRepair(context);
+  const holdPaused = createPauseRepair(context);
   return {
     async repair() {
       await work(await findInterrupted());
+      await holdPaused();
     },
     async admit(keys, insert) {
       const { result, gated, passed } = await guarded(context.sql, async (transaction) => {

@@ -123,7 +123,7 @@ export async function resolveItems(
             gateId: await context.catalog.affinityGate(namespaceId),
             value: checkAffinity(item.affinity, field("affinity")),
           };
-    const gates = gatesOf(version.gates, priority, affinity);
+    const gates = gatesOf(version.gates, priority, affinity) ?? (version.paused ? [] : null);
     const run: NewRun = {
       version,
       queueId: version.queueId,

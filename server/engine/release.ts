@@ -4,7 +4,7 @@
  */
 import { LIMITS } from "../config.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
-import { type EngineContext, type MovedRun, runChange, unblocked } from "./context.ts";
+import { type EngineContext, isPaused, type MovedRun, runChange, unblocked } from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
 export async function releaseDue(
@@ -91,9 +91,6 @@ export async function releaseDependents(context: EngineContext, endedIds: string
   if (waiters.size === 0) return;
   const ids = [...waiters];
   await releaseUnheld(context, ids);
-  const gated = await context.sql<{ id: string }[]>`
-    select id from escapement.waiting where id = any(${ids}::bigint[]) and gates is not null`;
-  await context.gates.work({ entering: gated.map((run) => run.id) });
 }
 
 /** For holds that are in place: lifts at once those on runs that have ended, and makes sure of the others' ends. */
@@ -135,12 +132,12 @@ async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[
 }
 
 /**
- * Moves those of `ids` that no run and no time holds any more. Its own statement, after the holds' removal has
+ * Moves those of `ids` that no run and no time holds any more; those with gates stand in line now. Its own statement, after the holds' removal has
  * committed: of two that remove the last two holds at once, the later one sees both gone.
  */
 async function releaseUnheld(context: EngineContext, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
-  const moved = await context.sql<MovedRun[]>`
+  const rows = await context.sql<(MovedRun & { gated: boolean })[]>`
     with now as materialized (select escapement.clock() as at),
     gone as (
       delete from escapement.waiting w
@@ -157,8 +154,14 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
         skip_at, now.at
       from gone, now
     )
-    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
-  announceReady(context, moved);
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
+    union all
+    select w.id, 0, 0, 0, true from escapement.waiting w where w.id = any(${ids}::bigint[]) and w.gates is not null`;
+  announceReady(
+    context,
+    rows.filter((row) => !row.gated),
+  );
+  await context.gates.work({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
 }
 
 /** waiting → ready for those of `ids` that have all their places and no other hold. */
@@ -170,7 +173,9 @@ export async function releaseThrough(transaction: Transaction, ids: string[]): P
     gone as (
       delete from escapement.waiting w
       where w.id = any(${ids}::bigint[]) and w.gates is not null and w.wake_at is null
-        and exists (select from escapement.place p where p.run_id = w.id)
+        and not ${isPaused(s)}
+        -- What only a pause held has no gates; who has some and no place yet has not stood in line.
+        and (w.gates = '[]' or exists (select from escapement.place p where p.run_id = w.id))
         and not exists (select from escapement.place p where p.run_id = w.id and p.state <> 'TAKEN')
         and not exists (select from escapement.dependency d where d.run_id = w.id)
       returning *

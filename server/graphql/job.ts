@@ -9,6 +9,7 @@ import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceOf, namespaceShown, visible } from "./context.ts";
 import { textOf } from "./json.ts";
+import { PauseType } from "./pause.ts";
 import { Retention, RetentionInput } from "./retention.ts";
 import { Retry, RetryInput } from "./retry.ts";
 import { Unique, UniqueInput } from "./unique.ts";
@@ -117,6 +118,12 @@ builder.node(JobType, {
       type: "DateTime",
       nullable: true,
       description: "A deleted job is kept for the runs that name it.",
+    }),
+    pause: t.field({
+      type: PauseType,
+      nullable: true,
+      description: "Of the job itself; its group or namespace may be paused too.",
+      resolve: ({ id }, _args, { load }) => load.jobPause(id),
     }),
     running: t.boolean({
       description: "A run of it is leased right now.",

@@ -10,6 +10,7 @@ import { type Executor, readExecutors, readRunningCounts } from "../store/execut
 import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
 import { type Redrive, readOrigins, readRedrives, readReruns } from "../store/lineage.ts";
 import { readParts } from "../store/parts.ts";
+import { type Pause, readJobPauses, readPauses } from "../store/pauses.ts";
 import {
   type Attempt,
   type GateHold,
@@ -48,6 +49,8 @@ export interface Loaders {
   dead: Load<string, true>;
   redrives: Load<string, Redrive[]>;
   gateHold: Load<string, GateHold>;
+  pause: Load<string, Pause>;
+  jobPause: Load<number, Pause>;
   rerunOf: Load<string, string>;
   reruns: Load<string, string[]>;
   executor: Load<number, Executor>;
@@ -93,6 +96,8 @@ export function createLoaders(sql: Sql): Loaders {
     rerunOf: batched((ids) => readOrigins(sql, ids)),
     reruns: batched((ids) => readReruns(sql, ids)),
     gateHold: batched((ids) => readGateHolds(sql, ids)),
+    pause: batched((ids) => readPauses(sql, ids)),
+    jobPause: batched((ids) => readJobPauses(sql, ids)),
     executor: byId(readExecutors, sql),
     runningCount: batched((ids) => readRunningCounts(sql, ids)),
   };

@@ -12,6 +12,7 @@ type Right = "read" | "operate" | "administer" | "administerAll";
 
 export const RULES: Record<"Query" | "Mutation" | "Subscription", Record<string, Right>> = {
   Query: {
+    pauses: "read",
     node: "read",
     namespaces: "read",
     job: "read",
@@ -39,6 +40,14 @@ export const RULES: Record<"Query" | "Mutation" | "Subscription", Record<string,
     updateTrigger: "administer",
     deleteTrigger: "administer",
     pauseTrigger: "operate",
+    pauseJob: "operate",
+    resumeJob: "operate",
+    pauseGroup: "operate",
+    resumeGroup: "operate",
+    pauseNamespace: "operate",
+    resumeNamespace: "operate",
+    suspendRun: "operate",
+    resumeRun: "operate",
     resumeTrigger: "operate",
     startRun: "operate",
     startRuns: "operate",

@@ -7,6 +7,7 @@ import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
 import { readExplanationFacts } from "../store/explain.ts";
 import { listJoined } from "../store/joined.ts";
 import { isRunId } from "../store/page.ts";
+import type { Pause } from "../store/pauses.ts";
 import { listRuns } from "../store/run-list.ts";
 import { createdAt, type Run } from "../store/runs.ts";
 import { checkLogFilter, logCost, logFilter } from "./arguments.ts";
@@ -17,6 +18,7 @@ import { ExecutorType } from "./executor.ts";
 import { ExplanationType } from "./explain.ts";
 import { JobType } from "./job.ts";
 import { readChunk, readLogCursor } from "./log.ts";
+import { PauseType } from "./pause.ts";
 import { Retry } from "./retry.ts";
 import { AttemptType, FileType, failureOf, LogChunkType, RunError } from "./run-parts.ts";
 import { TriggerType } from "./trigger.ts";
@@ -27,6 +29,7 @@ interface Hold {
   kind: HoldKind;
   until: Date | null;
   runIds: string[];
+  pause?: Pause;
 }
 
 export const RunType = builder.objectRef<Run>("Run");
@@ -36,6 +39,7 @@ const HoldType = builder.objectRef<Hold>("Hold").implement({
   fields: (t) => ({
     kind: t.expose("kind", { type: builder.enumType("HoldKind", { values: HOLD_KINDS }) }),
     until: t.expose("until", { type: "DateTime", nullable: true }),
+    pause: t.field({ type: PauseType, nullable: true, resolve: ({ pause }) => pause }),
     runs: t.field({
       type: [RunType],
       description: "Runs it waits for; of those that have the places of a limit, the oldest ten.",
@@ -49,12 +53,17 @@ const HoldType = builder.objectRef<Hold>("Hold").implement({
 
 async function holdsOf(run: Run, { load }: Context): Promise<Hold[]> {
   if (run.state !== "WAITING") return [];
-  const [dependencies, gate] = await Promise.all([load.dependencies(run.id), load.gateHold(run.id)]);
+  const [dependencies, gate, pause] = await Promise.all([
+    load.dependencies(run.id),
+    load.gateHold(run.id),
+    load.pause(run.id),
+  ]);
   const runIds = dependencies ?? [];
   return [
     ...(run.wakeKind === null ? [] : [{ kind: run.wakeKind, until: run.wakeAt, runIds: [] }]),
     ...(runIds.length === 0 ? [] : [{ kind: "DEPENDENCY" as const, until: null, runIds }]),
     ...(gate === null ? [] : [{ kind: gate.kind, until: null, runIds: gate.heldBy }]),
+    ...(pause === null ? [] : [{ kind: "PAUSED" as const, until: null, runIds: [], pause }]),
   ];
 }
 

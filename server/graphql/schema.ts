@@ -10,6 +10,8 @@ import "./executor.ts";
 import "./run.ts";
 import "./run-lists.ts";
 import "./run-changes.ts";
+import "./pause.ts";
+import "./pause-changes.ts";
 import "./dead-letter.ts";
 import "./lineage.ts";
 import "./overview.ts";

@@ -39,6 +39,8 @@ export interface JobVersion {
   execution: Execution;
   /** What its runs have to pass. */
   gates: JobGate[];
+  /** Its group, its namespace or itself is: as it was last read. */
+  paused: boolean;
   late: LatePolicy;
   /** Null: every start makes a run of its own. */
   unique: Unique | null;
@@ -70,7 +72,7 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
           select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy))
           from escapement.gate g
           where g.job_id = j.id and case g.kind when 'OVERLAP' then v.overlap <> 'PARALLEL' else v.max_parallel is not null end
-        ), '[]') as gates
+        ), '[]') as gates, j.paused
       from escapement.job_version v
       join escapement.job j on j.id = v.job_id
       join escapement.namespace n on n.id = j.namespace_id

@@ -73,9 +73,9 @@ export async function createJob(
   const [created] = await sql<{ id: number }[]>`
     with queue as (${queueOf(sql, namespaceId, content)}),
     job as (
-      insert into escapement.job (namespace_id, name, description, tags, retention, version_id)
+      insert into escapement.job (namespace_id, name, description, tags, retention, paused, version_id)
       values (${namespaceId}, ${name}, ${content.description}, ${content.tags}::text[],
-        ${retentionOf(sql, content)}, nextval('escapement.job_version_id_seq'))
+        ${retentionOf(sql, content)}, ${pausedIn(sql, namespaceId, content, null)}, nextval('escapement.job_version_id_seq'))
       on conflict (namespace_id, name) where deleted_at is null do nothing
       returning id, version_id, version
     ),
@@ -106,7 +106,7 @@ export async function updateJob(
       job as (
         update escapement.job set
           description = ${content.description}, tags = ${content.tags}::text[],
-          retention = ${retentionOf(sql, content)},
+          retention = ${retentionOf(sql, content)}, paused = ${pausedIn(sql, namespaceId, content, job.id)},
           version_id = nextval('escapement.job_version_id_seq'), version = version + 1,
           updated_at = escapement.clock()
         where id = ${job.id} and version = ${job.version} and deleted_at is null
@@ -241,6 +241,14 @@ function queueOf(sql: Sql, namespaceId: number, content: JobContent): Fragment {
     values (${namespaceId}, ${group}, ${type}, ${requirementText(requirementOf(content))}::text::jsonb)
     on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type
     returning id`;
+}
+
+/** Whether its namespace, its group or the job itself is paused. */
+function pausedIn(sql: Sql, namespaceId: number, { group }: JobContent, jobId: number | null): Fragment {
+  return sql`exists (
+    select from escapement.pause p where p.namespace_id = ${namespaceId} and (
+      p.kind = 'NAMESPACE' or p.kind = 'GROUP' and p.target = ${group} or p.kind = 'JOB' and p.target = ${jobId}::int::text)
+  )`;
 }
 
 /** The version row that the `job` before it names. */

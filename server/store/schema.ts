@@ -76,6 +76,8 @@ export const job = escapement.table(
     version: integer().notNull().default(1),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
     updatedAt: instant().notNull().default(sql`escapement.clock()`),
+    /** It, its group or its namespace is paused; starts that do not know it are refused and look again. */
+    paused: boolean().notNull().default(false),
     /** Deleted jobs stay for the runs that name them; their name is free again. */
     deletedAt: instant(),
   },
@@ -512,6 +514,24 @@ export const place = escapement.table(
     index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
     index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
     check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
+  ],
+);
+
+/** Whose runs may not start, by whom and why. */
+export const pause = escapement.table(
+  "pause",
+  {
+    namespaceId: integer().notNull(),
+    kind: text().notNull(),
+    /** A group's name, a job's or a run's id; '' for the namespace. */
+    target: text().notNull(),
+    pausedBy: text().notNull(),
+    reason: text(),
+    pausedAt: instant().notNull().default(sql`escapement.clock()`),
+  },
+  (t) => [
+    primaryKey({ name: "pause_once", columns: [t.namespaceId, t.kind, t.target] }),
+    check("pause_kind", sql`kind in ('NAMESPACE', 'GROUP', 'JOB', 'RUN')`),
   ],
 );
 

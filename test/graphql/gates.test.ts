@@ -59,6 +59,43 @@ test("a run over the worker protocol takes affinity, too", async () => {
   expect([status, JSON.stringify(problem)]).toEqual([400, expect.stringContaining("affinity")]);
 });
 
+test("what is paused says by whom and why, on the run, the job and in the list, until it is resumed", async () => {
+  const id = (await start({ job: "plain" })).id;
+  const RUN = "query ($id: ID!) { run(id: $id) { state holds { kind pause { kind target by reason } } } }";
+  const read = async () => (await get(server, RUN, { id })).run;
+  const reason = "the printer is on fire";
+  const { pauseJob } = await get(
+    server,
+    'mutation ($reason: String) { pauseJob(name: "plain", reason: $reason) { pause { kind by reason } } }',
+    { reason },
+  );
+  expect(pauseJob.pause).toEqual({ kind: "JOB", by: "anybody", reason });
+  expect(await read()).toMatchObject({
+    state: "WAITING",
+    holds: [{ kind: "PAUSED", pause: { kind: "JOB", reason } }],
+  });
+  await get(server, "mutation ($id: ID!) { suspendRun(id: $id) { id } }", { id });
+  await get(server, 'mutation { resumeJob(name: "plain") { pause { kind } } }');
+  expect(await read()).toMatchObject({
+    holds: [{ kind: "PAUSED", pause: { kind: "RUN", target: id, reason: null } }],
+  });
+  const { resumeRun } = await get(
+    server,
+    "mutation ($id: ID!) { resumeRun(id: $id) { state holds { kind } } }",
+    { id },
+  );
+  expect(resumeRun).toEqual({ state: "READY", holds: [] });
+  const PAUSES = "{ pauses { kind target } }";
+  await get(server, 'mutation { pauseGroup(group: "default") pauseNamespace(name: "default") }');
+  expect((await get(server, PAUSES)).pauses).toEqual([
+    { kind: "GROUP", target: "default" },
+    { kind: "NAMESPACE", target: "" },
+  ]);
+  await get(server, 'mutation { resumeGroup(group: "default") resumeNamespace(name: "default") }');
+  expect((await get(server, PAUSES)).pauses).toEqual([]);
+  expect(await stateOf(id)).toBe("READY");
+});
+
 test.each([
   ["maxParallel", 'mutation { createJob(input: { name: "bad", type: "bad", maxParallel: -1 }) { id } }'],
   [

@@ -1,0 +1,160 @@
+/**
+ * ready → waiting and back, by a person: a run, a job, a group or a namespace is paused, and what it holds may not
+ * start. Running runs go on. A paused run keeps its place in every line by age, and the places for affinity and overlap
+ * that it has; those that count attempts it gives back.
+ */
+import { LIMITS } from "../config.ts";
+import { illegalState, notFound } from "../core/rejection.ts";
+import { isEnded, type RunState } from "../core/run.ts";
+import type { Sql } from "../store/connection.ts";
+import { isRunId } from "../store/page.ts";
+import type { PauseScope } from "../store/pauses.ts";
+import { type EngineContext, type MovedRun, runChange } from "./context.ts";
+
+/** Pausing what is paused keeps who did it first. */
+export async function pause(
+  context: EngineContext,
+  scope: PauseScope,
+  by: string,
+  reason: string | null,
+): Promise<void> {
+  const { sql } = context;
+  await sql`
+    insert into escapement.pause (namespace_id, kind, target, paused_by, reason)
+    values (${scope.namespaceId}, ${scope.kind}, ${scope.target}, ${by}, ${reason})
+    on conflict (namespace_id, kind, target) do nothing`;
+  await markJobs(context, scope);
+  for (const table of ["waiting", "lease"] as const) {
+    await inPages(context, scope, table, sql`r.gates is null`, async (ids) => {
+      await sql`update escapement.${sql(table)} set gates = '[]' where id = any(${ids}::bigint[]) and gates is null`;
+    });
+  }
+  await inPages(context, scope, "ready", sql`true`, (ids) => hold(context, ids));
+  await inPages(context, scope, "waiting", sql`r.gates <> '[]'`, (ids) =>
+    context.gates.work({ retrying: ids }),
+  );
+}
+
+/** Resuming what is not paused changes nothing. */
+export async function resume(context: EngineContext, scope: PauseScope): Promise<void> {
+  const { sql } = context;
+  await sql`
+    delete from escapement.pause
+    where namespace_id = ${scope.namespaceId} and kind = ${scope.kind} and target = ${scope.target}`;
+  await markJobs(context, scope);
+  await inPages(context, scope, "waiting", sql`r.gates is not null and r.wake_at is null`, (ids) =>
+    context.gates.work({ entering: ids }),
+  );
+}
+
+/** Throws NOT_FOUND, and ILLEGAL_STATE when the run has ended. A running run goes on; its next attempt is held. */
+export async function suspendRun(
+  context: EngineContext,
+  runId: string,
+  by: string,
+  reason: string | null,
+): Promise<void> {
+  const run = await find(context.sql, runId);
+  if (isEnded(run.state)) throw illegalState("the run has ended; there is nothing to suspend");
+  await pause(context, { namespaceId: run.namespaceId, kind: "RUN", target: runId }, by, reason);
+}
+
+/** Throws NOT_FOUND. */
+export async function resumeRun(context: EngineContext, runId: string): Promise<void> {
+  const run = await find(context.sql, runId);
+  await resume(context, { namespaceId: run.namespaceId, kind: "RUN", target: runId });
+}
+
+async function find(sql: Sql, runId: string): Promise<{ namespaceId: number; state: RunState }> {
+  if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
+  const [run] = await sql<{ namespaceId: number; state: RunState }[]>`
+    select namespace_id as "namespaceId", state from escapement.run where id = ${runId}`;
+  if (!run) throw notFound(`run "${runId}"`, "id");
+  return run;
+}
+
+/** Says on every job of the namespace whether something holds it; each change of a pause says it after its commit. */
+async function markJobs({ sql, catalog, channel }: EngineContext, { namespaceId, kind }: PauseScope) {
+  if (kind === "RUN") return;
+  const changed = await sql<{ id: number }[]>`
+    update escapement.job j set paused = not j.paused
+    from escapement.job_version v
+    where j.namespace_id = ${namespaceId} and v.id = j.version_id
+      and j.paused <> ((escapement.pause_of(j.namespace_id, j.id, v.queue_id, null)).kind is not null)
+    returning j.id`;
+  catalog.forget();
+  channel.publish(changed.map(({ id }) => ({ kind: "job" as const, id, namespaceId })));
+}
+
+async function inPages(
+  { sql }: EngineContext,
+  { namespaceId, kind, target }: PauseScope,
+  table: "waiting" | "ready" | "lease",
+  also: ReturnType<Sql>,
+  change: (ids: string[]) => Promise<void>,
+): Promise<void> {
+  const within = {
+    NAMESPACE: () => sql`true`,
+    GROUP: () => sql`r.queue_id = any(array(
+      select q.id from escapement.queue q where q.namespace_id = ${namespaceId} and q."group" = ${target}))`,
+    JOB: () => sql`r.job_id = ${Number(target)}`,
+    RUN: () => sql`r.id = ${target}`,
+  }[kind];
+  for (let after = "0"; ; ) {
+    const rows = await sql<{ id: string }[]>`
+      select r.id from escapement.${sql(table)} r
+      where r.id > ${after} and r.namespace_id = ${namespaceId} and ${within()} and ${also}
+      order by r.id limit ${LIMITS.bulkBatch}`;
+    if (rows.length > 0) await change(rows.map((row) => row.id));
+    if (rows.length < LIMITS.bulkBatch) return;
+    after = rows.at(-1)?.id ?? after;
+  }
+}
+
+/** ready → waiting for those of `ids` that are paused. */
+async function hold({ sql, channel, gates }: EngineContext, ids: string[]): Promise<void> {
+  const held = await sql<MovedRun[]>`
+    with gone as (
+      delete from escapement.ready r
+      where r.id = any(${ids}::bigint[])
+        and (escapement.pause_of(r.namespace_id, r.job_id, r.queue_id, r.id)).kind is not null
+      returning *
+    ),
+    made_waiting as (
+      insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, skip_at)
+      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+        scheduled_at, input, payload, tags, coalesce(gates, '[]'), fence, failures, lost, released, awaited, retry,
+        checkpoint, skip_at
+      from gone
+    )
+    select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
+  if (held.length === 0) return;
+  channel.publish(held.map((run) => runChange(run, "WAITING")));
+  await gates.work({ retrying: held.map((run) => run.id) });
+}
+
+/**
+ * The repair: holds what became ready under a pause (started, given back or released in the moment of pausing), and
+ * forgets the pauses of runs that have ended. It looks at a page of `ready` at a time.
+ */
+export function createPauseRepair(context: EngineContext) {
+  const { sql } = context;
+  let readyFrom = "0";
+  return async (): Promise<void> => {
+    const [any] = await sql`select from escapement.pause limit 1`;
+    if (!any) return;
+    await sql`
+      delete from escapement.pause p where p.kind = 'RUN'
+        and exists (select from escapement.ended e where e.id = p.target::bigint)`;
+    const page = await sql<{ id: string; paused: boolean }[]>`
+      with page as materialized (
+        select * from escapement.ready where id > ${readyFrom} order by id limit ${LIMITS.repairPage}
+      )
+      select r.id, (escapement.pause_of(r.namespace_id, r.job_id, r.queue_id, r.id)).kind is not null as paused
+      from page r order by r.id`;
+    readyFrom = page.length === LIMITS.repairPage ? (page.at(-1)?.id ?? "0") : "0";
+    const paused = page.filter((run) => run.paused).map((run) => run.id);
+    if (paused.length > 0) await hold(context, paused);
+  };
+}
