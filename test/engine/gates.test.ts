@@ -113,7 +113,7 @@ test("a holder keeps its key while it waits for its retry and while it is given 
   expect(await settle(second?.leaseId ?? "", "failed")).toMatchObject({ state: "WAITING" });
   await a.context.gates.repair();
   expect(await a.stateOf(next.id)).toBe("WAITING");
-  await a.sql`update escapement.waiting set wake_at = escapement.clock() where wake_at is not null`;
+  await a.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms' where wake_at is not null`;
   await releaseDue(a.context);
   expect(await a.stateOf(holder.id)).toBe("READY");
   await finish();
@@ -124,7 +124,7 @@ test("a delayed run stands in line only from its time on", async () => {
   const now = await start("plain", keyed("late"));
   expect([later.state, now.state]).toEqual(["WAITING", "READY"]);
   expect(await holdOf(later.id)).toBeNull();
-  await a.sql`update escapement.waiting set wake_at = escapement.clock()`;
+  await a.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms'`;
   await releaseDue(a.context);
   expect(await holdOf(later.id)).toBe("AFFINITY");
   await finish();
@@ -165,7 +165,7 @@ test("a run that waits for its retry leaves its place among the parallel ones to
   const [lease] = await take("retrying");
   await settle(lease?.leaseId ?? "", "failed");
   await becomes(second.id, "READY");
-  await a.sql`update escapement.waiting set wake_at = escapement.clock() where id = ${first.id}`;
+  await a.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms' where id = ${first.id}`;
   await releaseDue(a.context);
   expect(await holdOf(first.id)).toBe("CONCURRENCY");
   await finish();
@@ -233,14 +233,14 @@ test("a fire that meets a running run under SERIAL_DISCARD is an occurrence DISC
   await a.sql`
     insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
     select 1, id, 'ticking', ${a.sql.json(schedule)}, '{"policy": "FIRE_ALL", "thresholdMs": 60000, "limit": 100}',
-      'NORMAL', escapement.clock() from escapement.job where name = 'ticking'`;
+      'NORMAL', escapement.clock() - interval '1 ms' from escapement.job where name = 'ticking'`;
   await createFire(a.context)(await a.lead());
   const [occurrence] = await a.sql<{ outcome: string; state: string }[]>`
     select o.outcome, r.state from escapement.occurrence o join escapement.run r on r.id = o.run_id`;
   expect(occurrence).toEqual({ outcome: "DISCARDED", state: "SKIPPED" });
   expect(await a.stateOf(running.id)).toBe("READY");
   await finish();
-  await a.sql`update escapement.trigger set next_at = escapement.clock(), created_at = created_at - interval '1 h'`;
+  await a.sql`update escapement.trigger set next_at = escapement.clock() - interval '1 ms', created_at = created_at - interval '1 h'`;
   await createFire(a.context)(await a.lead());
   const [fired] = await a.sql<{ state: string }[]>`
     select r.state from escapement.occurrence o join escapement.run r on r.id = o.run_id where o.outcome <> 'DISCARDED'`;

@@ -39,7 +39,7 @@ const settle = (leaseId: string, outcome: "succeeded" | "failed" | "released" = 
   a.engine.settle([{ leaseId, outcome }]);
 const stateOf = (id: string) => a.stateOf(id);
 const finish = async () => {
-  await a.sql`update escapement.waiting set wake_at = escapement.clock() where wake_at is not null`;
+  await a.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms' where wake_at is not null`;
   await releaseDue(a.context);
   await expect
     .poll(async () => {
@@ -73,7 +73,7 @@ test("a suspended run does not start until it is resumed, whoever else does", as
 test("a suspended delayed run stays held when its time has come", async () => {
   const run = await start("plain", { delayMs: 3_600_000 });
   await a.engine.suspendRun(run.id, "anybody", null);
-  await a.sql`update escapement.waiting set wake_at = escapement.clock()`;
+  await a.sql`update escapement.waiting set wake_at = escapement.clock() - interval '1 ms'`;
   await releaseDue(a.context);
   expect(await stateOf(run.id)).toBe("WAITING");
   await a.engine.resumeRun(run.id);
@@ -112,7 +112,7 @@ test("a trigger goes on while its job is paused, and what it fires waits", async
   await a.sql`
     insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
     select 1, id, 'hourly', ${a.sql.json(schedule)}, '{"policy": "FIRE_ALL", "thresholdMs": 60000, "limit": 100}',
-      'NORMAL', escapement.clock() from escapement.job where name = 'plain'`;
+      'NORMAL', escapement.clock() - interval '1 ms' from escapement.job where name = 'plain'`;
   await createFire(a.context)(await a.lead());
   const [run] = await a.sql<{ id: string }[]>`select id from escapement.run where trigger_id is not null`;
   expect(await stateOf(run?.id ?? "")).toBe("WAITING");
