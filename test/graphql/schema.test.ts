@@ -32,6 +32,8 @@ test("operators start, stop and pause; administrators define; everybody else rea
       ...["cancelRuns", "rerunRun", "runNow", "rescheduleRun", "rescheduleRuns"],
       ...["redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"],
       ...["drainExecutor", "undrainExecutor"],
+      ...["suspendRun", "resumeRun", "pauseJob", "resumeJob"],
+      ...["pauseGroup", "resumeGroup", "pauseNamespace", "resumeNamespace"],
     ].sort(),
   );
   expect(having("administer")).toEqual(
