@@ -182,7 +182,9 @@ test("heartbeats touch no index", async () => {
   }
   await expect.poll(async () => (await counters()).updates - before.updates, { timeout: 10_000 }).toBe(1_000);
   const after = await counters();
-  expect((after.hot - before.hot) / 1_000).toBeGreaterThan(0.95);
+  // An index on what they write would make it none. Nearly all of them on a quiet machine; where others hold snapshots,
+  // old versions stay on their page and some updates have to move.
+  expect((after.hot - before.hot) / 1_000).toBeGreaterThan(0.5);
 });
 
 test("a run that is started, claimed and succeeds carries nothing of dead letters, redrives, unique keys and joins", async () => {
