@@ -19,8 +19,8 @@ export const GATE_KINDS = [
 ] as const satisfies readonly (HoldKind | "TRIGGER" | "CALENDAR" | "EXECUTORS" | "QUEUE")[];
 export type GateKind = (typeof GATE_KINDS)[number];
 
-export const LINK_KINDS = ["TRIGGER", "RUN", "JOB", "EXECUTOR", "GROUP"] as const;
-/** The object a gate is about; groups have names only. */
+export const LINK_KINDS = ["TRIGGER", "RUN", "JOB", "EXECUTOR", "GROUP", "NAMESPACE"] as const;
+/** The object a gate is about; groups and namespaces have names only. */
 export interface GateLink {
   kind: (typeof LINK_KINDS)[number];
   id: string | null;
@@ -62,7 +62,9 @@ export interface ExecutorFacts extends Claimant {
 }
 
 export interface RunFacts {
+  id: string;
   state: RunState;
+  namespace: string;
   now: number;
   job: { id: number; name: string };
   group: string;
@@ -76,6 +78,8 @@ export interface RunFacts {
   startedAt: number | null;
   /** Runs it waits for, ten at most, and how many there are. */
   dependencies: { ids: string[]; count: number };
+  /** The pause that holds it. */
+  pause: { kind: "NAMESPACE" | "GROUP" | "JOB" | "RUN"; by: string; reason: string | null } | null;
   places: PlaceFacts[];
   executors: ExecutorFacts[];
   /** Ready runs of its queue that go first; null unless it is ready. */

@@ -29,7 +29,7 @@ export interface Explanation {
   estimatedStartAt: number | null;
 }
 
-const RULES: readonly Rule[] = [trigger, calendar, time, dependency, places, executors, queue];
+const RULES: readonly Rule[] = [trigger, calendar, time, dependency, paused, places, executors, queue];
 
 export function explain(run: RunFacts): Explanation {
   const gates = isEnded(run.state) ? [] : RULES.flatMap((rule) => rule(run));
@@ -70,6 +70,20 @@ function dependency({ dependencies: { ids, count } }: RunFacts): Gate[] {
   if (count === 0) return [];
   const what = count === 1 ? `run ${ids[0]}` : `${count} runs`;
   return [block("DEPENDENCY", `waits for ${what} to end`, ids.map(runLink))];
+}
+
+function paused({ id, state, pause, job, group, namespace }: RunFacts): Gate[] {
+  if (state !== "WAITING" || pause === null) return [];
+  const { kind, by, reason } = pause;
+  const link: GateLink = {
+    RUN: runLink(id),
+    JOB: { kind: "JOB" as const, id: String(job.id), name: job.name },
+    GROUP: { kind: "GROUP" as const, id: null, name: group },
+    NAMESPACE: { kind: "NAMESPACE" as const, id: null, name: namespace },
+  }[kind];
+  const what = kind === "RUN" ? "it" : `${kind.toLowerCase()} ${link.name}`;
+  const why = reason === null ? "" : `: ${reason}`;
+  return [block("PAUSED", `does not start while ${what} is paused (by ${by}${why})`, [link])];
 }
 
 function places(run: RunFacts): Gate[] {

@@ -4,6 +4,7 @@ import { AHEAD_COUNTED, type ExecutorFacts, type PlaceFacts, type RunFacts } fro
 import { isOverloaded, type Load } from "../core/placement.ts";
 import type { JobVersion } from "./catalog.ts";
 import type { Sql } from "./connection.ts";
+import { readPauses } from "./pauses.ts";
 import type { Queue } from "./queues.ts";
 import type { Run } from "./runs.ts";
 
@@ -21,8 +22,9 @@ export async function readExplanationFacts(
   queue: Queue | undefined,
 ): Promise<RunFacts> {
   const live = run.endedAt === null;
-  const [dependencies, places, executors, ahead, [more]] = await Promise.all([
+  const [dependencies, pauses, places, executors, ahead, [more]] = await Promise.all([
     readDependencyFacts(sql, run.id),
+    readPauses(sql, [run.id]),
     live ? readPlaces(sql, run.id) : [],
     live ? readGroup(sql, run.namespaceId, version.group) : [],
     run.state === "READY" ? readAhead(sql, run.id) : null,
@@ -34,8 +36,11 @@ export async function readExplanationFacts(
         ) as last where started_at is not null
       ) as "meanMs"`,
   ]);
+  const pause = pauses.get(run.id);
   return {
+    id: run.id,
     state: run.state,
+    namespace: version.namespace,
     now: run.readAt.getTime(),
     job: { id: version.jobId, name: version.job },
     group: version.group,
@@ -48,6 +53,7 @@ export async function readExplanationFacts(
     wakeKind: run.wakeKind,
     startedAt: run.startedAt?.getTime() ?? null,
     dependencies,
+    pause: pause ? { kind: pause.kind, by: pause.pausedBy, reason: pause.reason } : null,
     places,
     executors,
     ahead,

@@ -13,7 +13,9 @@ const worker = (more: Partial<ExecutorFacts> = {}): ExecutorFacts => ({
   ...more,
 });
 const run = (more: Partial<RunFacts> = {}): RunFacts => ({
+  id: "99",
   state: "READY",
+  namespace: "default",
   now: NOW,
   job: { id: 7, name: "report" },
   group: "default",
@@ -25,6 +27,7 @@ const run = (more: Partial<RunFacts> = {}): RunFacts => ({
   wakeKind: null,
   startedAt: null,
   dependencies: { ids: [], count: 0 },
+  pause: null,
   places: [],
   executors: [worker()],
   ahead: 0,
@@ -93,6 +96,16 @@ describe("what a gate says", () => {
       "many runs",
       { ...waiting, dependencies: { ids: ["5"], count: 12 } },
       "The run waits for 12 runs to end.",
+    ],
+    [
+      "paused job",
+      { ...waiting, pause: { kind: "JOB", by: "ada", reason: "new disk" } },
+      "The run does not start while job report is paused (by ada: new disk).",
+    ],
+    [
+      "paused run",
+      { ...waiting, pause: { kind: "RUN", by: "ada", reason: null } },
+      "The run does not start while it is paused (by ada).",
     ],
     [
       "affinity",

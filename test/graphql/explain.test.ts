@@ -164,6 +164,20 @@ test("affinity, overlap and limits name their holders and count the line", async
   await expect.poll(async () => (await explain(third)).blocker?.kind).not.toBe("CONCURRENCY");
 });
 
+test("a paused job's run says who paused it and why", async () => {
+  await register(`w-${count}`);
+  const job = await makeJob();
+  await graphql(`mutation { pauseJob(name: "${job}", reason: "new disk") { id } }`);
+  const run = await start(job);
+  const { summary, gates } = await explain(run);
+  expect(summary).toMatch(
+    new RegExp(`^The run does not start while job ${job} is paused \\(by .+: new disk\\)\\.$`),
+  );
+  expect(gates.find(({ kind }) => kind === "PAUSED")?.links).toMatchObject([{ kind: "JOB", name: job }]);
+  await graphql(`mutation { resumeJob(name: "${job}") { id } }`);
+  await expect.poll(async () => (await explain(run)).blocker).toBeNull();
+});
+
 test("a run made by a trigger names it", async () => {
   const job = await makeJob();
   const trigger = `t-${count}`;

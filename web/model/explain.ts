@@ -41,15 +41,16 @@ export function gateInWords(message: string, nowMs: number, timeZone?: string): 
 }
 
 export type GateLink = {
-  kind: "TRIGGER" | "RUN" | "JOB" | "EXECUTOR" | "GROUP";
+  kind: "TRIGGER" | "RUN" | "JOB" | "EXECUTOR" | "GROUP" | "NAMESPACE";
   id: string | null;
   name: string;
 };
 
-/** Where a link leads; a group has no page of its own, so it leads to the executors. */
+/** Where a link leads; groups and namespaces have no page of their own. */
 export type Target =
   | { to: "/runs/$id"; params: { id: string } }
   | { to: "/jobs/$name" | "/triggers/$name"; params: { name: string } }
+  | { to: "/jobs" }
   | { to: "/executors"; search: { q?: string } };
 
 export function targetOf({ kind, id, name }: GateLink): Target {
@@ -62,6 +63,8 @@ export function targetOf({ kind, id, name }: GateLink): Target {
       return { to: "/triggers/$name", params: { name } };
     case "EXECUTOR":
       return { to: "/executors", search: { q: name } };
+    case "NAMESPACE":
+      return { to: "/jobs" };
     case "GROUP":
       return { to: "/executors", search: {} };
   }
