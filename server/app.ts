@@ -19,6 +19,7 @@ import { type Channel, openChannel } from "./store/channel.ts";
 import { connect, type Database } from "./store/connection.ts";
 import { diskStore } from "./store/output-disk.ts";
 import { createOutputIndex } from "./store/output-index.ts";
+import type { OutputStore } from "./store/output-store.ts";
 import { createOutputs } from "./store/outputs.ts";
 import { createTokens, type Tokens } from "./store/tokens.ts";
 
@@ -64,7 +65,8 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   );
   const engine = createEngine(context);
   const tokens = createTokens(database, config);
-  const outputs = createOutputs(diskStore(config.dataDir), createOutputIndex(database.sql), channel);
+  const store = await openStore(config, onError("output store"));
+  const outputs = createOutputs(store, createOutputIndex(database.sql), channel);
 
   const leader = createLeader(
     context,
@@ -127,4 +129,17 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
       await database.close();
     },
   };
+}
+
+/** In the data folder, or in a bucket; one that is out of reach now may come back. */
+async function openStore(
+  { dataDir, outputBucket }: Config,
+  onError: (error: unknown) => void,
+): Promise<OutputStore> {
+  if (outputBucket === undefined) return diskStore(dataDir);
+  // Loaded where it is wanted only.
+  const { s3Store } = await import("./store/output-s3.ts");
+  const store = s3Store(outputBucket);
+  store.check().catch(onError);
+  return store;
 }

@@ -26,7 +26,7 @@ export const LIMITS = {
   logSearchBytes: 256 * 1024,
   /** One log append: workers flush far more often than this fills. */
   logAppendBytes: 1024 * 1024,
-  /** One output file: of any size that one upload can last. */
+  /** One output file: of any size that fits into an S3 upload of 10,000 parts of 8 MiB (output-s3.ts), with some room. */
   fileBytes: 64 * 1024 * 1024 * 1024,
   filesPerRun: 1_000,
   /** Runs whose outputs are deleted at once, every two seconds: each is a folder to read and remove. */
@@ -131,8 +131,26 @@ const schema = z.object({
   ESCAPEMENT_HOSTS: text.default(""),
   ESCAPEMENT_POOL: z.coerce.number().int().min(3).max(200).default(10),
   ESCAPEMENT_RETRY: text.optional(),
+  ESCAPEMENT_OUTPUT_S3_URL: z
+    .url({
+      protocol: /^https?$/,
+      error: "must be the bucket's address, such as https://s3.example.org/bucket",
+    })
+    .optional(),
+  ESCAPEMENT_OUTPUT_S3_REGION: text.default("us-east-1"),
+  ESCAPEMENT_OUTPUT_S3_KEY_ID: text.optional(),
+  ESCAPEMENT_OUTPUT_S3_SECRET: text.optional(),
   ESCAPEMENT_LOG: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
 });
+
+/** Where an S3-compatible service keeps outputs. */
+export interface BucketSettings {
+  /** The bucket's address, such as `https://s3.example.org/bucket`. */
+  url: string;
+  region: string;
+  keyId: string;
+  secret: string;
+}
 
 export interface Config {
   host: string;
@@ -146,6 +164,8 @@ export interface Config {
   /** Host names besides loopback that requests may name: the defence against DNS rebinding. */
   allowedHosts: string[];
   poolSize: number;
+  /** Unset: outputs are in the data folder. */
+  outputBucket: BucketSettings | undefined;
   logLevel: string;
   /** Of jobs that say nothing about retries, in namespaces that say nothing either. */
   retry: RetryPolicy;
@@ -179,6 +199,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       .map((host) => host.trim())
       .filter(Boolean),
     poolSize: value.ESCAPEMENT_POOL,
+    outputBucket: bucketOf(value),
     logLevel: value.ESCAPEMENT_LOG,
     retry: readRetry(value.ESCAPEMENT_RETRY),
   };
@@ -215,4 +236,20 @@ function readRetry(text: string | undefined): RetryPolicy {
       `The configuration is not usable:\n  ESCAPEMENT_RETRY: ${reason}; write it like {"backoff": {"max": 5}} or {"off": true}`,
     );
   }
+}
+
+function bucketOf(value: z.infer<typeof schema>): BucketSettings | undefined {
+  const {
+    ESCAPEMENT_OUTPUT_S3_URL: url,
+    ESCAPEMENT_OUTPUT_S3_REGION: region,
+    ESCAPEMENT_OUTPUT_S3_KEY_ID: keyId,
+    ESCAPEMENT_OUTPUT_S3_SECRET: secret,
+  } = value;
+  if (url === undefined && keyId === undefined && secret === undefined) return undefined;
+  if (url === undefined || keyId === undefined || secret === undefined) {
+    throw new Error(
+      "ESCAPEMENT_OUTPUT_S3_URL, ESCAPEMENT_OUTPUT_S3_KEY_ID and ESCAPEMENT_OUTPUT_S3_SECRET belong together: set all three, or none to keep outputs in the data folder.",
+    );
+  }
+  return { url, region, keyId, secret };
 }

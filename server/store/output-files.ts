@@ -1,6 +1,6 @@
 /**
  * Output files of attempts: what is known of one, what one may be called, how its size and digest come about. The
- * store keeps them (output-disk.ts): each is there whole, with the right digest, or not at all.
+ * stores keep them (output-disk.ts, output-s3.ts): each is there whole, with the right digest, or not at all.
  */
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";

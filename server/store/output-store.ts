@@ -1,4 +1,4 @@
-/** What a store of outputs does, wherever it keeps them: output-disk.ts. */
+/** What a store of outputs does, wherever it keeps them: output-disk.ts and output-s3.ts. */
 import type { OutputFile, ReadableFile } from "./output-files.ts";
 
 /** One attempt of a run: what a lease may write to. */

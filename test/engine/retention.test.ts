@@ -25,6 +25,7 @@ afterAll(async () => {
 });
 
 const jobs = new Map<string, number>();
+const leases = new Map<string, string>();
 async function addJobWith(name: string, retention: { ageMs: number | null; count: number | null } | null) {
   await addJob(t, name);
   const [job] = await t.sql<{ id: number }[]>`
@@ -35,15 +36,20 @@ async function addJobWith(name: string, retention: { ageMs: number | null; count
 /** Runs that left a log and a file, in the order of their ids; ended unless said otherwise. */
 async function runsWithOutputs(job: string, count: number, ended = true): Promise<string[]> {
   await t.engine.start(Array.from({ length: count }, () => ({ namespace: "default", job })));
-  const leases = await t.claim(count);
-  for (const { runId, attempt } of leases) {
+  const claimed = await t.claim(count);
+  for (const { runId, attempt, leaseId } of claimed) {
+    leases.set(runId, leaseId);
     const owner = { runId, attempt, namespaceId: 1, jobId: jobs.get(job) ?? 0 };
     await outputs.appendLog(owner, [{ time: 0, level: "info", message: "x" }]);
     await outputs.putFile(owner, "a", (async function* () {})());
   }
-  if (ended) await t.engine.settle(leases.map(({ leaseId }) => ({ leaseId, outcome: "succeeded" as const })));
-  return leases.map(({ runId }) => runId).sort();
+  const runIds = claimed.map(({ runId }) => runId).sort();
+  if (ended) await end(runIds);
+  return runIds;
 }
+
+const end = (runIds: string[]) =>
+  t.engine.settle(runIds.map((id) => ({ leaseId: leases.get(id) ?? "", outcome: "succeeded" as const })));
 
 const left = async (runIds: string[]) => {
   const found = await Promise.all(
@@ -75,11 +81,14 @@ test("outputs that are older than their job keeps them go, whatever the other jo
   await addJobWith("aged", { ageMs: 86_400_000, count: null });
   await addJobWith("unlimited", null);
   const [aged, unlimited] = [await runsWithOutputs("aged", 3), await runsWithOutputs("unlimited", 2)];
+  const long = await runsWithOutputs("aged", 1, false);
   expect((await outputs.removeExpired("0")).removed).toBe(0);
   await shiftClock(2);
   const young = await runsWithOutputs("aged", 1);
+  // It began two days ago and ended just now.
+  await end(long);
   expect((await outputs.removeExpired("0")).removed).toBe(3);
-  expect(await left([...aged, ...young])).toEqual([false, false, false, true]);
+  expect(await left([...aged, ...young, ...long])).toEqual([false, false, false, true, true]);
   expect(await left(unlimited)).toEqual([true, true]);
   await shiftClock(0);
 });

@@ -9,9 +9,11 @@ import type { Change } from "../../server/store/channel.ts";
 import { connect, type Database } from "../../server/store/connection.ts";
 import { diskStore } from "../../server/store/output-disk.ts";
 import { createOutputIndex } from "../../server/store/output-index.ts";
+import { s3Store } from "../../server/store/output-s3.ts";
 import type { OutputStore } from "../../server/store/output-store.ts";
 import { createOutputs, type Outputs } from "../../server/store/outputs.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { startBucket, type TestBucket } from "../support/s3-server.ts";
 
 let store: { open(): Promise<OutputStore>; everything(): string[]; close(): Promise<void> | void };
 let underneath: OutputStore;
@@ -32,7 +34,23 @@ function inFolder(): typeof store {
   };
 }
 
-describe.each([["a folder", inFolder]])("in %s", (_, make) => {
+/** A bucket of its own. */
+function inBucket(): typeof store {
+  let bucket: TestBucket | undefined;
+  return {
+    async open() {
+      bucket = await startBucket();
+      return s3Store(bucket);
+    },
+    everything: () => [...(bucket?.objects.keys() ?? [])],
+    close: () => bucket?.close(),
+  };
+}
+
+describe.each([
+  ["a folder", inFolder],
+  ["a bucket", inBucket],
+])("in %s", (_, make) => {
   beforeAll(async () => {
     store = make();
     cluster = await createTestDatabase();

@@ -44,6 +44,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     adminToken: undefined,
     allowedHosts: [],
     poolSize: 8,
+    outputBucket: undefined,
     logLevel: "silent",
     retry: DEFAULT_RETRY,
     ...options.config,
