@@ -437,7 +437,8 @@ const TABLES = [
 
 beforeEach(clear);
 async function clear(): Promise<void> {
-  await real.t.sql.unsafe(`truncate ${TABLES.map((table) => `escapement.${table}`).join()}`);
+  // Quicker than truncating, for a few rows in many partitions.
+  await real.t.sql.unsafe(TABLES.map((table) => `delete from escapement.${table}`).join(";"));
 }
 
 const job = fc.constantFrom(...JOB_NAMES);
@@ -489,7 +490,7 @@ const commands = fc.commands<RunModel, Real, false>(
 
 test("any history of commands leaves what the model says", { timeout: 300_000 }, async () => {
   const seed = Number(process.env.FC_SEED ?? 20_261_121);
-  const numRuns = Number(process.env.FC_RUNS ?? 40);
+  const numRuns = Number(process.env.FC_RUNS ?? 100);
   await fc.assert(
     fc.asyncProperty(commands, async (history) => {
       await clear();
@@ -498,7 +499,7 @@ test("any history of commands leaves what the model says", { timeout: 300_000 },
       const model = new RunModel(jobs, TIMEOUT_MS, clock?.now.getTime() ?? 0);
       await fc.asyncModelRun(() => ({ model, real }), history);
     }),
-    // A slow machine tries fewer; a failure is made smaller for so long.
-    { seed, numRuns, interruptAfterTimeLimit: Number(process.env.FC_MS ?? 60_000) },
+    // A slow machine tries fewer; one that hangs fails; a failure is made smaller for so long.
+    { seed, numRuns, timeout: 20_000, interruptAfterTimeLimit: Number(process.env.FC_MS ?? 60_000) },
   );
 });
