@@ -161,7 +161,8 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
     context,
     rows.filter((row) => !row.gated),
   );
-  await context.gates.work({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
+  // Not waited for: the gates themselves may have ended what was waited for, and would wait for themselves.
+  context.gates.soon({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
 }
 
 /** waiting → ready for those of `ids` that have all their places and no other hold. */
