@@ -10,3 +10,7 @@ DROP INDEX "escapement"."lease_executor";
 CREATE INDEX "lease_executor" ON "escapement"."lease" USING btree ("executor_id","request_id");
 --> statement-breakpoint
 ALTER TABLE "escapement"."executor" ADD COLUMN "counts_itself" boolean DEFAULT false NOT NULL;
+--> statement-breakpoint
+-- The same number, by double precision: numeric arithmetic was a tenth of what inserting a run costs.
+CREATE OR REPLACE FUNCTION escapement.next_run_id() RETURNS bigint LANGUAGE sql VOLATILE
+	AS 'select ((date_part(''epoch'', escapement.clock()) * 1000)::bigint - 1704067200000) << 22 | (nextval(''escapement.run_number'') & 4194303)';

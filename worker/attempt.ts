@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
+import { LazyAbort } from "./abort.ts";
 import type { CallOptions, Client } from "./client.ts";
 import { ProtocolError } from "./client.ts";
 import { Cancelled, DoNotRetry, failureOf, LeaseLost, Stopped, TimedOut, WorkerStopping } from "./errors.ts";
@@ -80,9 +81,9 @@ export interface AttemptParts {
 export class Attempt {
   readonly lease: Lease;
   readonly #parts: AttemptParts;
-  readonly #stopping = new AbortController();
+  readonly #stopping = new LazyAbort();
   /** Aborted when nothing more about this attempt can be said to the server. */
-  readonly #over = new AbortController();
+  readonly #over = new LazyAbort();
   readonly #log: Log;
   readonly #progress: Progress;
   #leaseSeconds: number;
@@ -105,7 +106,7 @@ export class Attempt {
   }
 
   get lost(): boolean {
-    return this.#over.signal.reason instanceof LeaseLost;
+    return this.#over.reason instanceof LeaseLost;
   }
 
   /** Runs the handler to its end. Resolves with what is to be settled, or with nothing. Never rejects. */
@@ -114,19 +115,19 @@ export class Attempt {
     const outcome = await this.#outcomeOf(handler);
     clearTimeout(timer);
     await Promise.all([this.#log.flush(), this.#progress.close(), this.#saving]);
-    return this.#over.signal.aborted ? undefined : outcome;
+    return this.#over.aborted ? undefined : outcome;
   }
 
   renewed(leaseSeconds: number, cancel: boolean): void {
     this.#leaseSeconds = leaseSeconds;
-    if (!cancel || this.#stopping.signal.aborted) return;
+    if (!cancel || this.#stopping.aborted) return;
     this.#parts.emit({ kind: "cancelled", lease: this.lease });
     this.#stopping.abort(new Cancelled());
   }
 
   /** The lease is somebody else's. */
   lose(): void {
-    if (this.#over.signal.aborted) return;
+    if (this.#over.aborted) return;
     this.#parts.emit({ kind: "lost", lease: this.lease });
     this.#stopping.abort(new LeaseLost());
     this.#over.abort(new LeaseLost());
@@ -150,15 +151,15 @@ export class Attempt {
 
   async #outcomeOf(handler: Handler): Promise<SettleItem> {
     const lease = this.lease.id;
-    const { signal } = this.#stopping;
+    const stopping = this.#stopping;
     try {
       const output = await handler(this.#input(), this.#context());
-      if (signal.reason instanceof TimedOut) throw signal.reason;
+      if (stopping.reason instanceof TimedOut) throw stopping.reason;
       return { lease, outcome: "succeeded", ...wireOutput(output) };
     } catch (error) {
-      if (signal.reason instanceof WorkerStopping) return { lease, outcome: "released" };
+      if (stopping.reason instanceof WorkerStopping) return { lease, outcome: "released" };
       // However the handler puts it, an aborted attempt ended for the reason that it was aborted for.
-      const reason = signal.reason instanceof Stopped ? signal.reason : error;
+      const reason = stopping.reason instanceof Stopped ? stopping.reason : error;
       return { lease, outcome: "failed", ...failureOf(reason) };
     }
   }
@@ -169,9 +170,12 @@ export class Attempt {
   }
 
   #context(): Context {
+    const stopping = this.#stopping;
     return {
       lease: this.lease,
-      signal: this.#stopping.signal,
+      get signal() {
+        return stopping.signal;
+      },
       log: (message, level = "info") => this.#log.add(level, message, new Date()),
       flushLog: () => this.#log.flush(),
       progress: (fraction, message) => this.#progress.report(fraction, message),

@@ -17,6 +17,7 @@ export class Heartbeats {
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
   #lastBeatAt = 0;
+  #shortest = IDLE_LEASE_SECONDS;
   #stopped = true;
 
   constructor(parts: HeartbeatsParts) {
@@ -26,7 +27,7 @@ export class Heartbeats {
   start(): void {
     this.#stopped = false;
     this.#lastBeatAt = performance.now();
-    this.retime();
+    this.#retime();
   }
 
   /** Resolves when no heartbeat is under way any more. */
@@ -36,11 +37,16 @@ export class Heartbeats {
     await this.#beating;
   }
 
-  /** To be called when a lease shorter than the others may have come in. */
-  retime(): void {
+  /** To be called for leases that come in: one that is shorter than the others makes the pulse quicker. */
+  expect(leaseSeconds: number): void {
+    if (leaseSeconds < this.#shortest) this.#retime();
+  }
+
+  #retime(): void {
     if (this.#stopped || this.#beating !== undefined) return;
     let shortest = IDLE_LEASE_SECONDS;
     for (const seconds of this.#parts.leaseSeconds()) shortest = Math.min(shortest, seconds);
+    this.#shortest = shortest;
     const dueAt = this.#lastBeatAt + (shortest / 3) * 1000;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.beat(), Math.max(0, dueAt - performance.now()));
@@ -53,7 +59,7 @@ export class Heartbeats {
     this.#lastBeatAt = performance.now();
     this.#beating = this.#parts.beat().finally(() => {
       this.#beating = undefined;
-      this.retime();
+      this.#retime();
     });
   }
 }

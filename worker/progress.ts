@@ -1,5 +1,6 @@
 /** One attempt's progress on its way to the server: the newest word wins, and it is not said too often. */
 
+import { LazyAbort } from "./abort.ts";
 import { pause } from "./persist.ts";
 import type { HeartbeatRequest } from "./protocol.ts";
 
@@ -11,7 +12,7 @@ const PAUSE_MS = 200;
 export class Progress {
   /** Sends one report; must not reject. */
   readonly #send: (report: HeartbeatRequest) => Promise<void>;
-  readonly #closing = new AbortController();
+  readonly #closing = new LazyAbort();
   #latest: HeartbeatRequest | undefined;
   #sending: Promise<void> | undefined;
 
@@ -21,7 +22,7 @@ export class Progress {
 
   /** `fraction` from 0 to 1; what is outside is brought to the nearer end. */
   report(fraction: number, message?: string): void {
-    if (Number.isNaN(fraction) || this.#closing.signal.aborted) return;
+    if (Number.isNaN(fraction) || this.#closing.aborted) return;
     const progress = Math.min(1, Math.max(0, fraction));
     // A bar that moves on keeps the words beside it until there are new ones.
     const words = message?.replace(CONTROLS, " ").slice(0, 1000) ?? this.#latest?.message;

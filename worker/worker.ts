@@ -185,7 +185,7 @@ export class Worker {
       else this.#work(attempt);
     }
     if (late) this.#heartbeats.beat();
-    else this.#heartbeats.retime();
+    else for (const { leaseSeconds } of leases) this.#heartbeats.expect(leaseSeconds);
   }
 
   #work(attempt: Attempt): void {

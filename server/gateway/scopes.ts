@@ -12,11 +12,13 @@ import { type Caller, reaches, reachesAll } from "./access.ts";
  */
 const REMEMBERED = 50_000;
 
+const NONE: ReadonlySet<string> = new Set();
+
 export interface Scopes {
   /** Notes leases that are given out, so that what is reported about them needs no look. */
   remember(leases: ClaimedLease[]): void;
   /** Of these leases, the ones that the caller does not reach. Malformed and unknown ids are left to the engine. */
-  foreign(caller: Caller, leaseIds: string[]): Promise<Set<string>>;
+  foreign(caller: Caller, leaseIds: string[]): Promise<ReadonlySet<string>>;
   /** @throws NOT_FOUND for what `foreign` would name. */
   require(caller: Caller, leaseId: string): Promise<void>;
 }
@@ -45,17 +47,22 @@ export function createScopes(sql: Sql): Scopes {
     },
 
     async foreign(caller, leaseIds) {
+      if (reachesAll(caller)) return NONE;
       const found = new Set<string>();
-      if (reachesAll(caller)) return found;
-      const runIds = new Map<string, string>();
+      /** By lease: runs that this server has not lent. */
+      const missing = new Map<string, string>();
       for (const leaseId of leaseIds) {
-        const lease = parseLeaseId(leaseId);
-        if (lease) runIds.set(leaseId, lease.runId);
-      }
-      const missing = [...new Set(runIds.values())].filter((runId) => scopeOf(runId) === undefined);
-      if (missing.length > 0) for (const [runId, scope] of await readScopes(sql, missing)) note(runId, scope);
-      for (const [leaseId, runId] of runIds) {
+        const runId = parseLeaseId(leaseId)?.runId;
+        if (runId === undefined) continue;
         const scope = scopeOf(runId);
+        if (scope === undefined) missing.set(leaseId, runId);
+        else if (!reaches(caller, scope)) found.add(leaseId);
+      }
+      if (missing.size === 0) return found;
+      const read = await readScopes(sql, [...new Set(missing.values())]);
+      for (const [runId, scope] of read) note(runId, scope);
+      for (const [leaseId, runId] of missing) {
+        const scope = read.get(runId);
         if (scope && !reaches(caller, scope)) found.add(leaseId);
       }
       return found;
