@@ -15,11 +15,26 @@ import "./pause-changes.ts";
 import "./dead-letter.ts";
 import "./lineage.ts";
 import "./overview.ts";
-import { lexicographicSortSchema, printSchema } from "graphql";
+import { type GraphQLSchema, isInterfaceType, lexicographicSortSchema, printSchema } from "graphql";
 import { builder } from "./builder.ts";
+import { writeId } from "./id.ts";
 import { guardSchema } from "./rules.ts";
 
-export const schema = guardSchema(builder.toSchema());
+export const schema = withPlainIds(guardSchema(builder.toSchema()));
+
+/**
+ * Has the ids of nodes answered at once. The relay plugin's are promises, one for each row of a list, and what is
+ * promised comes after its neighbours in the answer, whatever order was asked for.
+ */
+function withPlainIds(schema: GraphQLSchema): GraphQLSchema {
+  const node = schema.getType("Node");
+  if (!isInterfaceType(node)) throw new Error("the schema has no Node");
+  for (const type of schema.getPossibleTypes(node)) {
+    const { id } = type.getFields();
+    if (id) id.resolve = (row: { id: string | number }) => writeId(type.name, String(row.id));
+  }
+  return schema;
+}
 
 /** The text of schema.graphql. */
 export function printedSchema(): string {

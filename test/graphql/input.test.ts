@@ -255,6 +255,14 @@ describe("over HTTP", () => {
     expect(errors[0]).toMatchObject({ message: expect.any(String), extensions: { code: "BAD_INPUT" } });
   });
 
+  test("an answer has its members in the order they were asked for, whichever way it is made", async () => {
+    const body = JSON.stringify({ query: '{ job(name: "job") { version id name } }' });
+    const wanted = /^\{"data":\{"job":\{"version":1,"id":"job_\d+","name":"job"\}\}\}$/;
+    expect(await (await post(body)).text()).toMatch(wanted);
+    const accept = "application/graphql-response+json";
+    expect(await (await post(body, { "content-type": "application/json", accept })).text()).toMatch(wanted);
+  });
+
   test("a body beyond the limit is answered by 413", async () => {
     const response = await post(
       JSON.stringify({ query: "{ __typename }", variables: { x: "y".repeat(LIMITS.graphqlBodyBytes) } }),
