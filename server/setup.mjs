@@ -43,11 +43,14 @@ function satisfies(version, ranges) {
 
 function installPackages() {
   const stamp = join("node_modules", ".escapement-stamp");
-  const wanted = `${digest(["package-lock.json"])} ${process.platform}-${process.arch}\n`;
-  if (read(stamp) === wanted) return;
-  if (!isInstalled()) {
+  const patches = digest(sources(join("server", "store", "patches")));
+  const wanted = `${digest(["package-lock.json"])} ${patches} ${process.platform}-${process.arch}\n`;
+  const found = read(stamp);
+  if (found === wanted) return;
+  const arePatched = found === undefined || found.split(" ")[1] === patches;
+  if (!isInstalled() || !arePatched) {
     const reason = existsSync(path("node_modules"))
-      ? "The installed packages are not those of package-lock.json"
+      ? "The installed packages are not those of package-lock.json and its patches"
       : "The packages are not installed yet";
     step(`${reason}; running ${INSTALL}`, "Packages installed", () =>
       spawnSync(INSTALL, { cwd: ROOT, stdio: "inherit", shell: true }),
