@@ -43,7 +43,8 @@ function satisfies(version, ranges) {
 
 function installPackages() {
   const stamp = join("node_modules", ".escapement-stamp");
-  const patches = digest(sources(join("server", "store", "patches")));
+  const folder = join("server", "store", "patches");
+  const patches = digest(existsSync(path(folder)) ? sources(folder) : []);
   const wanted = `${digest(["package-lock.json"])} ${patches} ${process.platform}-${process.arch}\n`;
   const found = read(stamp);
   if (found === wanted) return;
