@@ -30,15 +30,7 @@ export async function releaseDue(
       delete from escapement.waiting w
       where w.id = any(array(select id from due except select id from held)) returning *
     ),
-    made_ready as (
-      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, ready_at)
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, now.at
-      from gone, now
-    )
+    made_ready as (${madeReady(sql)})
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
     union all
     select id, 0, 0, 0, true from held where gated`;
@@ -132,8 +124,8 @@ async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[
 }
 
 /**
- * Moves those of `ids` that no run and no time holds any more; those with gates stand in line now. Its own statement, after the holds' removal has
- * committed: of two that remove the last two holds at once, the later one sees both gone.
+ * Moves those of `ids` that no run and no time holds any more; those with gates stand in line now. Its own statement,
+ * after the holds' removal has committed: of two that remove the last two holds at once, the later one sees both gone.
  */
 async function releaseUnheld(context: EngineContext, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
@@ -145,15 +137,7 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
         and not exists (select from escapement.dependency d where d.run_id = w.id)
       returning *
     ),
-    made_ready as (
-      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, ready_at)
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, now.at
-      from gone, now
-    )
+    made_ready as (${madeReady(context.sql)})
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
     union all
     select w.id, 0, 0, 0, true from escapement.waiting w where w.id = any(${ids}::bigint[]) and w.gates is not null`;
@@ -163,6 +147,18 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
   );
   // Not waited for: the gates themselves may have ended what was waited for, and would wait for themselves.
   context.gates.soon({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
+}
+
+/** The rows of `gone` into the priority table, as of `now`. */
+function madeReady(sql: Sql): ReturnType<Sql> {
+  return sql`
+    insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+      scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+      skip_at, ready_at)
+    select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
+      scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
+      skip_at, now.at
+    from gone, now`;
 }
 
 /** waiting → ready for those of `ids` that have all their places and no other hold. */
@@ -181,15 +177,7 @@ export async function releaseThrough(transaction: Transaction, ids: string[]): P
         and not exists (select from escapement.dependency d where d.run_id = w.id)
       returning *
     ),
-    made_ready as (
-      insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, ready_at)
-      select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint,
-        skip_at, now.at
-      from gone, now
-    )
+    made_ready as (${madeReady(s)})
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
 }
 
