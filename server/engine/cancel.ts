@@ -50,16 +50,23 @@ export async function cancelRuns(
   return inBulk(page, {
     count: runs.count,
     next: runs.next,
-    change: async (runIds) => {
-      let open = runIds;
-      // A run that moved on just under our look is found at its next place; one that ended is found nowhere.
-      for (let look = 0; look < LOOKS && open.length > 0; look++) {
-        const done = await write(context, open, reason);
-        open = open.filter((id) => !done.has(id));
-      }
-      return runIds.length - open.length;
-    },
+    change: (runIds) => cancelThose(context, runIds, reason),
   });
+}
+
+/** Cancels those of the runs that have not ended, and returns how many these are. */
+export async function cancelThose(
+  context: EngineContext,
+  runIds: string[],
+  reason: string | null,
+): Promise<number> {
+  let open = runIds;
+  // A run that moved on just under our look is found at its next place; one that ended is found nowhere.
+  for (let look = 0; look < LOOKS && open.length > 0; look++) {
+    const done = await write(context, open, reason);
+    open = open.filter((id) => !done.has(id));
+  }
+  return runIds.length - open.length;
 }
 
 /** The new states, by run. */

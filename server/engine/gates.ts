@@ -7,7 +7,7 @@ import { LIMITS } from "../config.ts";
 import type { RunGate } from "../core/gate.ts";
 import type { Change } from "../store/channel.ts";
 import { guarded, isAway, type Transaction } from "../store/connection.ts";
-import { cancel } from "./cancel.ts";
+import { cancelThose } from "./cancel.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import { createFloors } from "./floors.ts";
 import {
@@ -106,21 +106,17 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   /** Of a job with SERIAL_REPLACE only the newest goes on; it starts when those before it have stopped. */
   const replace = async (gates: FullGate[]): Promise<void> => {
     if (gates.length === 0) return;
-    const older = await context.sql<{ id: string; by: string }[]>`
-      select p.run_id as id, newest.run_id as by
+    const older = await context.sql<{ by: string; ids: string[] }[]>`
+      select newest.run_id as by, array_agg(p.run_id::text) as ids
       from unnest(${gates.map((gate) => gate.gateId)}::int[], ${gates.map((gate) => gate.key)}::text[]) as g(gate_id, key)
       cross join lateral (
         select run_id from escapement.place
         where gate_id = g.gate_id and key = g.key and state = 'LINE' order by run_id desc limit 1
       ) newest
       join escapement.place p on p.gate_id = g.gate_id and p.key = g.key
-        and p.state in ('LINE', 'TAKEN') and p.run_id <> newest.run_id`;
-    for (const { id, by } of older) {
-      // Ended meanwhile: then there is nothing to stop.
-      await cancel(context, id, `replaced by run ${by}`).catch((error: { code?: string }) => {
-        if (error.code !== "ILLEGAL_STATE" && error.code !== "NOT_FOUND") throw error;
-      });
-    }
+        and p.state in ('LINE', 'TAKEN') and p.run_id <> newest.run_id
+      group by newest.run_id`;
+    for (const { by, ids } of older) await cancelThose(context, ids, `replaced by run ${by}`);
   };
 
   const lane = createLane<GateWork, null>({
