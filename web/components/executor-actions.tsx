@@ -6,8 +6,7 @@ import { useMutation } from "urql";
 import { messageOf } from "../graphql/client.ts";
 import { DrainExecutor, UndrainExecutor } from "../graphql/executors.ts";
 import { Button } from "./button.tsx";
-import { Dialog } from "./dialog.tsx";
-import { TextField } from "./field.tsx";
+import { ReasonDialog } from "./reason-dialog.tsx";
 import { useViewer } from "./viewer.tsx";
 
 type ActedOn = { name: string; drainingSince: string | null };
@@ -52,32 +51,17 @@ export function ExecutorActions({ executor: { name, drainingSince } }: { executo
 
 function DrainDialog({ name, close }: { name: string; close: () => void }) {
   const { namespace } = useViewer();
-  const [reason, setReason] = useState("");
   const [{ fetching, error }, drain] = useMutation(DrainExecutor);
-  const submit = async (): Promise<void> => {
-    const result = await drain({ namespace, name, reason: reason.trim() === "" ? undefined : reason.trim() });
-    if (result.error) return;
-    close();
-    toast.success(`${name} gets no new runs.`);
-  };
   return (
-    <Dialog
+    <ReasonDialog
       title={`Drain ${name}?`}
       note="It gets no new runs until someone lifts that, also after a restart. Runs that it holds go on."
-      open
-      close={close}
       verb="Drain the executor"
+      done={`${name} gets no new runs.`}
       busy={fetching}
-      fault={error && messageOf(error)}
-      submit={submit}
-    >
-      <TextField
-        label="Reason"
-        hint="Optional; shown to everyone who wonders why it stands still."
-        autoFocus
-        value={reason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-    </Dialog>
+      error={error}
+      act={(reason) => drain({ namespace, name, reason })}
+      close={close}
+    />
   );
 }

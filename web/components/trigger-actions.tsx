@@ -7,8 +7,7 @@ import { messageOf } from "../graphql/client.ts";
 import { PauseTrigger, ResumeTrigger } from "../graphql/triggers.ts";
 import type { TriggerState } from "../model/state.ts";
 import { Button } from "./button.tsx";
-import { Dialog } from "./dialog.tsx";
-import { TextField } from "./field.tsx";
+import { ReasonDialog } from "./reason-dialog.tsx";
 import { useViewer } from "./viewer.tsx";
 
 export type TriggerActionsProps = { trigger: { name: string; state: TriggerState }; compact?: boolean };
@@ -50,32 +49,17 @@ export function TriggerActions({ trigger, compact = false }: TriggerActionsProps
 
 function PauseDialog({ name, close }: { name: string; close: () => void }) {
   const { namespace } = useViewer();
-  const [reason, setReason] = useState("");
   const [{ fetching, error }, pause] = useMutation(PauseTrigger);
-  const submit = async (): Promise<void> => {
-    const result = await pause({ namespace, name, reason: reason.trim() === "" ? undefined : reason.trim() });
-    if (result.error) return;
-    close();
-    toast.success(`${name} is paused.`);
-  };
   return (
-    <Dialog
+    <ReasonDialog
       title={`Pause ${name}?`}
       note="It fires no more until someone resumes it. Runs that it has started go on."
-      open
-      close={close}
       verb="Pause the trigger"
+      done={`${name} is paused.`}
       busy={fetching}
-      fault={error && messageOf(error)}
-      submit={submit}
-    >
-      <TextField
-        label="Reason"
-        hint="Optional; shown to everyone who wonders why it stands still."
-        autoFocus
-        value={reason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-    </Dialog>
+      error={error}
+      act={(reason) => pause({ namespace, name, reason })}
+      close={close}
+    />
   );
 }
