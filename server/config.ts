@@ -80,6 +80,8 @@ export const LIMITS = {
   bulkRuns: 10_000,
   /** Of these, one statement's: what others wait for when they want one of its rows. */
   bulkBatch: 500,
+  /** Over how long a change of many spreads their new times: longer than that is no way to wait out a busy service. */
+  spreadMs: 24 * 3_600_000,
   /** Rows that one round of the gates' repair looks at in each of its walks: some 20 ms every three seconds. */
   repairPage: 5_000,
   expireBatch: 500,

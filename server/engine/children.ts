@@ -4,14 +4,13 @@
  */
 import { randomInt } from "node:crypto";
 import { childStep } from "../core/execution.ts";
-import { withoutOverlap } from "../core/gate.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { readParts } from "../store/parts.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
 import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
 import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
-import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
+import { becomePart, fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { stage } from "./stage.ts";
 import { noteSteps } from "./steps.ts";
@@ -163,10 +162,7 @@ async function repeated(
   return row.runIds.map(String);
 }
 
-/**
- * Places in the request of the parts: runs of the lease's own job, which goes by steps. An overlap policy is about
- * its roots, so parts do not stand in line behind them.
- */
+/** Places in the request of the parts: runs of the lease's own job, which goes by steps. */
 async function partsOf(
   transaction: Transaction,
   { catalog }: EngineContext,
@@ -179,7 +175,7 @@ async function partsOf(
   if (childStep(version.execution, step) !== "PART") return [];
   return runs.flatMap((run, at) => {
     if (run.version.jobId !== version.jobId) return [];
-    run.gates = withoutOverlap(run.gates, run.version.gates);
+    becomePart(run);
     return [at];
   });
 }

@@ -35,6 +35,8 @@ export interface StartItem {
   requires?: Requirement | null;
   /** The run that this one repeats. */
   rerunOf?: string | null;
+  /** That was a part, and this is one: alone, in no root's line. */
+  part?: boolean;
   /** Runs to wait for together with all that they start (DTF T7); their results are this run's to read. */
   joins?: string[] | null;
   /** Instead of the job's. */
@@ -208,7 +210,7 @@ export interface Engine {
   /** Gives a run that no executor has another time. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
   reschedule(runId: string, time: NewTime): Promise<StartedRun>;
   /** The same for what a filter finds of waiting and ready runs. Throws BAD_INPUT. */
-  rescheduleRuns(scope: LiveScope, time: NewTime, page: BulkPage): Promise<BulkChange>;
+  rescheduleRuns(scope: LiveScope, time: SpreadTime, page: BulkPage): Promise<BulkChange>;
   /** Lifts the hold of a run that waits for a time or a retry. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
   hasten(runId: string, input?: NewInput | undefined): Promise<StartedRun>;
   /**
@@ -260,6 +262,12 @@ export interface NewTime {
   runAt?: number | null | undefined;
   /** Counted from the database's now. */
   delayMs?: number | null | undefined;
+}
+
+/** For many runs: not all of them at once. */
+export interface SpreadTime extends NewTime {
+  /** Each run has a place of its own, by its id, in so long after the time. */
+  spreadMs?: number | null | undefined;
 }
 
 /** How much of a change of many is done by this call. */

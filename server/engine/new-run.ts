@@ -1,7 +1,7 @@
 /** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
 import { createHash } from "node:crypto";
 import { LIMITS } from "../config.ts";
-import { checkAffinity, gatesOf } from "../core/gate.ts";
+import { checkAffinity, gatesOf, withoutOverlap } from "../core/gate.ts";
 import { refuseNul } from "../core/json.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, narrowed, type Requirement, requirementText } from "../core/placement.ts";
@@ -39,6 +39,11 @@ export function isLarge(run: NewRun): boolean {
 export function checkRunAt(at: number, field: string): void {
   if (at >= LIMITS.runAtFirst && at <= LIMITS.runAtLast) return;
   throw badInput(field, "must lie between the years 1970 and 9999");
+}
+
+/** An overlap policy is about a job's roots: parts do not stand in line behind them. */
+export function becomePart(run: NewRun): void {
+  run.gates = withoutOverlap(run.gates, run.version.gates) ?? (run.version.paused ? "[]" : null);
 }
 
 /** How long after its scheduled time it may still start; null: however late. */
@@ -138,6 +143,7 @@ export async function resolveItems(
       gates: gates && JSON.stringify(gates),
       retry: item.retry ?? null,
     };
+    if (item.part) becomePart(run);
     runs.push(run);
     if (item.requires != null) {
       particular.push({ run, requirement: narrowed(version.requirement, checked(item.requires, field)) });

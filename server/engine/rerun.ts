@@ -1,7 +1,9 @@
 /**
  * A run that has ended, once more as a new one. A redriven run stays itself because somebody still waits for its
  * result; one that is run again has had its result, which stays: the new run has its own and names its origin.
+ * Of a job that goes by steps, a root is run again with all that follows from it, a part alone.
  */
+import type { Step } from "../core/execution.ts";
 import { affinityOf } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
@@ -13,6 +15,7 @@ import type { EngineContext } from "./context.ts";
 import type { Engine, RerunChanges, StartedRun, StartItem } from "./engine.ts";
 import type { Inserted } from "./enqueue.ts";
 import { checkNewInput } from "./new-input.ts";
+import { noteSteps } from "./steps.ts";
 
 interface Origin {
   state: RunState;
@@ -28,6 +31,8 @@ interface Origin {
   affinity: string | null;
   /** Its own policy. */
   retry: RetryPolicy | null;
+  /** Null: a root, or of a job without steps. */
+  step: Exclude<Step, "ROOT"> | null;
 }
 
 /** Throws NOT_FOUND, also when the job is gone, ILLEGAL_STATE while the run goes on, and what `start` throws. */
@@ -47,7 +52,8 @@ export async function rerun(
         select x.key from escapement.ended e cross join lateral jsonb_to_recordset(e.gates::jsonb) as x(gate int, key text)
         join escapement.gate g on g.id = x.gate where e.id = r.id and g.kind = 'AFFINITY'
       ) as affinity,
-      (select e.retry from escapement.ended e where e.id = r.id) as retry
+      (select e.retry from escapement.ended e where e.id = r.id) as retry,
+      (select step from escapement.part where part.run_id = r.id) as step
     from escapement.run r
     join escapement.namespace n on n.id = r.namespace_id
     join escapement.job j on j.id = r.job_id
@@ -57,6 +63,10 @@ export async function rerun(
     where r.id = ${runId}`;
   if (!origin) throw notFound(`run "${runId}"`, "id");
   if (!isEnded(origin.state)) throw illegalState("the run has not ended; only an ended run can be run again");
+  if (origin.step === "REDUCE") {
+    const retry = origin.state === "SUCCEEDED" ? "" : "retry it, or ";
+    throw illegalState(`a reduce reads what its own parts led to; ${retry}run its root again`);
+  }
   const [started] = await start([
     {
       namespace: origin.namespace,
@@ -70,6 +80,7 @@ export async function rerun(
       retry: origin.retry,
       idempotencyKey: idempotencyKey ?? null,
       rerunOf: runId,
+      part: origin.step === "PART",
     },
   ]);
   if (!started) throw new Error("the engine started nothing");
@@ -83,12 +94,16 @@ export async function noteReruns(
   answers: Inserted[],
 ): Promise<void> {
   const started = answers.map((answer) => (answer.status === "started" ? answer.runs[0]?.id : undefined));
-  const pairs = items.flatMap(({ rerunOf }, at) => {
+  const pairs = items.flatMap(({ rerunOf, part }, at) => {
     const runId = started[at];
-    return rerunOf == null || runId === undefined ? [] : [{ runId, rerunOf }];
+    return rerunOf == null || runId === undefined ? [] : [{ runId, rerunOf, part }];
   });
   if (pairs.length === 0) return;
   await transaction`
     insert into escapement.rerun (run_id, of_run_id)
     select * from unnest(${pairs.map((pair) => pair.runId)}::bigint[], ${pairs.map((pair) => pair.rerunOf)}::bigint[])`;
+  await noteSteps(
+    transaction,
+    pairs.flatMap(({ runId, part }) => (part ? [{ id: runId, step: "PART" as const }] : [])),
+  );
 }

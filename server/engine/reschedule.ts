@@ -2,13 +2,15 @@
  * waiting | ready → waiting: other times for runs that have not been taken yet, such as all those of a job whose
  * service asked to be left alone for a while (DTF T6). A ready run gets a time hold; what else holds a run still does.
  */
+import { LIMITS } from "../config.ts";
+import { formatDuration } from "../core/duration.ts";
 import { badInput, illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
 import { liveRuns } from "../store/live-runs.ts";
 import { isRunId } from "../store/page.ts";
 import { inBulk } from "./bulk.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
-import type { BulkChange, BulkPage, LiveScope, NewTime, StartedRun } from "./engine.ts";
+import type { BulkChange, BulkPage, LiveScope, NewTime, SpreadTime, StartedRun } from "./engine.ts";
 import { checkRunAt } from "./new-run.ts";
 import { releaseDue } from "./release.ts";
 
@@ -41,10 +43,11 @@ function whyNot(state: RunState): string | null {
 export async function rescheduleRuns(
   context: EngineContext,
   { namespaceId, filter }: LiveScope,
-  time: NewTime,
+  time: SpreadTime,
   page: BulkPage,
 ): Promise<BulkChange> {
   checkTime(time);
+  checkSpread(time.spreadMs);
   const states = filter.states ?? ["WAITING", "READY"];
   if (states.some((state) => whyNot(state) !== null)) {
     throw badInput("filter.states", "must be of WAITING and READY; the others have begun or are over");
@@ -62,6 +65,11 @@ function checkTime({ runAt, delayMs }: NewTime): void {
   if (runAt != null) checkRunAt(runAt, "runAt");
 }
 
+function checkSpread(spreadMs: number | null | undefined): void {
+  if (spreadMs == null || (spreadMs > 0 && spreadMs <= LIMITS.spreadMs)) return;
+  throw badInput("spread", `must be longer than zero and at most ${formatDuration(LIMITS.spreadMs)}`);
+}
+
 interface Rescheduled extends MovedRun {
   gated: boolean;
 }
@@ -70,11 +78,15 @@ interface Rescheduled extends MovedRun {
  * Those that have never started and that no trigger made are scheduled for the new time; the others keep their
  * nominal time. The start deadline counts from the new time for all.
  */
-async function move(context: EngineContext, runIds: string[], time: NewTime): Promise<Rescheduled[]> {
+async function move(context: EngineContext, runIds: string[], time: SpreadTime): Promise<Rescheduled[]> {
   const { sql, channel, gates } = context;
-  const fields = sql`
-    case when r.fence = 0 and r.trigger_id is null then due.at else r.scheduled_at end as scheduled_at,
-    case when r.skip_at is not null then due.at + (
+  // By its id, not by chance: whoever repeats the call finds each run at its place again, not a new crowd.
+  const at = time.spreadMs
+    ? sql`(due.at + (hashint8(r.id)::float8 + 2147483648) / 4294967296 * ${time.spreadMs}::float8 * interval '1 millisecond')`
+    : sql`due.at`;
+  const fields = sql`${at} as wake_at,
+    case when r.fence = 0 and r.trigger_id is null then ${at} else r.scheduled_at end as scheduled_at,
+    case when r.skip_at is not null then ${at} + (
       select v.start_deadline_ms from escapement.job_version v where v.id = r.version_id
     ) * interval '1 millisecond' end as skip_at`;
   const runs = await sql<Rescheduled[]>`
@@ -87,7 +99,7 @@ async function move(context: EngineContext, runIds: string[], time: NewTime): Pr
       update escapement.waiting w set
         wake_at = n.wake_at, wake_kind = coalesce(w.wake_kind, 'TIME'), scheduled_at = n.scheduled_at, skip_at = n.skip_at
       from (
-        select r.id, due.at as wake_at, ${fields} from escapement.waiting r, due
+        select r.id, ${fields} from escapement.waiting r, due
         where r.id = any(${runIds}::bigint[]) for update of r
       ) n
       where w.id = n.id returning w.*
@@ -97,10 +109,10 @@ async function move(context: EngineContext, runIds: string[], time: NewTime): Pr
     ),
     held as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, wake_at, wake_kind,
-        scheduled_at, skip_at)
+        input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, wake_kind,
+        wake_at, scheduled_at, skip_at)
       select id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, due.at, 'TIME', ${fields}
+        input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, 'TIME', ${fields}
       from was_ready r, due
       returning *
     )

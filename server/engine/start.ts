@@ -63,7 +63,7 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       const repeats = items.some((item) => item.rerunOf != null);
       const lone = items.length === 1 && !after && !repeats;
       let answers: Inserted[];
-      if (runs.some((run) => run.version.unique !== null)) {
+      if (runs.some((run, at) => run.version.unique !== null && !items[at]?.part)) {
         answers = await startUnique(context, {
           items,
           runs,

@@ -251,12 +251,18 @@ builder.mutationFields((t) => ({
       namespace: t.arg.string({ description: "Unset: every one the caller may see." }),
       filter: t.arg({ type: RunFilter, required: true }),
       ...newTime,
+      spread: t.arg({
+        type: "Duration",
+        description:
+          "Not all of them at once: each at a moment of its own, which its id tells, in so long after that time. At most a day.",
+      }),
       ...bulkArguments,
     },
-    resolve: async (_root, { namespace, filter, runAt, delay, ...page }, context) => {
+    resolve: async (_root, { namespace, filter, runAt, delay, spread, ...page }, context) => {
       const namespaceId = await namespaceShown(context, namespace);
       const scope = { namespaceId, filter: readRunFilter(filter) };
-      return context.engine.rescheduleRuns(scope, readNewTime({ runAt, delay }), page);
+      const spreadMs = spread == null ? null : durationMs(spread, "spread");
+      return context.engine.rescheduleRuns(scope, { ...readNewTime({ runAt, delay }), spreadMs }, page);
     },
   }),
   runNow: t.field({
@@ -270,7 +276,8 @@ builder.mutationFields((t) => ({
   }),
   rerunRun: t.field({
     type: RunType,
-    description: "Starts a new run like one that has ended, of the job as it is now; the new one names it.",
+    description:
+      "Starts a new run like one that has ended, of the job as it is now; the new one names it. A ROOT begins anew with all that follows, a PART runs alone.",
     args: {
       id: t.arg.id({ required: true }),
       ...newInput,

@@ -120,6 +120,28 @@ test("many are put off by a filter, after a count, in batches and parts; running
   expect(await t.claim(count)).toHaveLength(count - 1);
 });
 
+test("many come back over a while, each at a moment of its own that a repetition does not move", async () => {
+  await t.engine.start(Array.from({ length: 1_000 }, () => ({ namespace: "default", job: "strict" })));
+  const runAt = Date.now() + HOUR;
+  const spread = async () => {
+    const time = { runAt, spreadMs: 600_000 };
+    expect((await t.engine.rescheduleRuns(all(), time, {})).changed).toBe(1_000);
+    return await t.sql<{ id: string; minute: number }[]>`
+      select id, floor(extract(epoch from wake_at - to_timestamp(${runAt / 1000}::float8)) / 60)::int as minute
+      from escapement.waiting
+      where scheduled_at = wake_at and skip_at = wake_at + interval '1 minute' order by id`;
+  };
+  const rows = await spread();
+  expect(rows).toHaveLength(1_000);
+  const minutes = new Array<number>(10).fill(0);
+  for (const { minute } of rows) minutes[minute] = (minutes[minute] ?? Number.NaN) + 1;
+  // A hundred each on average; far from it is a crowd.
+  expect(Math.min(...minutes)).toBeGreaterThan(50);
+  expect(Math.max(...minutes)).toBeLessThan(160);
+  expect(minutes).toHaveLength(10);
+  expect(await spread()).toEqual(rows);
+});
+
 test("each run is either claimed or put off, however the two race", async () => {
   await t.engine.start(Array.from({ length: 400 }, () => ({ namespace: "default", job: "plain" })));
   const [one, other] = await Promise.all([
@@ -150,6 +172,12 @@ test("what cannot be rescheduled is refused, and nothing changes", async () => {
   await expect(
     t.engine.rescheduleRuns(all({ states: ["RUNNING"] }), { delayMs: 1 }, {}),
   ).rejects.toMatchObject({ code: "BAD_INPUT", field: "filter.states" });
+  for (const spreadMs of [0, -1, LIMITS.spreadMs + 1, Number.NaN]) {
+    await expect(t.engine.rescheduleRuns(all(), { delayMs: 1, spreadMs }, {})).rejects.toMatchObject({
+      code: "BAD_INPUT",
+      field: "spread",
+    });
+  }
 });
 
 test("a run can be years ahead, and not outside the calendar", async () => {

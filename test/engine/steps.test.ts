@@ -221,3 +221,26 @@ test("parts do not stand in line behind an overlap policy, which is about the ro
   await releaseDue(other.context);
   await other.close();
 });
+
+test("a part is run again alone: as a part, in no root's line, with nothing to reduce", async () => {
+  await start("sum");
+  const root = await take();
+  await map(root, ["1"]);
+  await finish(root);
+  const part = await take();
+  await finish(part, '"first"');
+  const reduce = await take();
+  await finish(reduce);
+  const again = await t.engine.rerun(part.runId);
+  const alone = await take();
+  expect(alone).toMatchObject({ runId: again.id, step: "PART", input: "1", parentId: null });
+  await finish(alone, '"second"');
+  expect(await takeMany(5)).toEqual([]);
+  expect(await resultsOf(reduce)).toEqual(['"first"']);
+  await expect(t.engine.rerun(reduce.runId)).rejects.toMatchObject({
+    code: "ILLEGAL_STATE",
+    message: expect.stringContaining("run its root again"),
+  });
+  await t.engine.rerun(root.runId);
+  expect((await take()).step).toBe("ROOT");
+});

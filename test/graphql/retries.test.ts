@@ -159,6 +159,8 @@ test.each([
   [`rescheduleRun(id: "17", delay: "PT1S") { id }`, "id"],
   [`rescheduleRuns(filter: {}) { changed }`, "delay"],
   [`rescheduleRuns(filter: {}, delay: "PT1S", runAt: "2030-01-01T00:00:00Z") { changed }`, "delay"],
+  [`rescheduleRuns(filter: {}, delay: "PT1S", spread: "P2D") { changed }`, "spread"],
+  [`rescheduleRuns(filter: {}, delay: "PT1S", spread: "P1M") { changed }`, "spread"],
   [`rescheduleRuns(filter: {}, delay: "P1M") { changed }`, "delay"],
   [`rescheduleRuns(filter: { states: [FAILED] }, delay: "PT1S") { changed }`, "filter.states"],
   [`rescheduleRuns(filter: {}, delay: "PT1S", limit: 10001) { changed }`, "limit"],
