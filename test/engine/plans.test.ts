@@ -5,7 +5,7 @@ import { createEngine } from "../../server/engine/arrows.ts";
 import type { EngineContext } from "../../server/engine/context.ts";
 import { createFire } from "../../server/engine/fire.ts";
 import { releaseDependents, releaseDue } from "../../server/engine/release.ts";
-import { ARROW_PLANS } from "../../server/store/connection.ts";
+import { LASTING_PLANS } from "../../server/store/connection.ts";
 import { readJoined } from "../../server/store/joined.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
     max: 1,
     onnotice: () => {},
     debug: (_, text) => sent.push(text),
-    connection: ARROW_PLANS,
+    connection: LASTING_PLANS,
   });
   context = { ...t.context, sql: watched, heartbeatSql: watched };
   const [row] = await t.sql<{ n: number }[]>`select current_setting('server_version_num')::int as n`;
@@ -140,7 +140,7 @@ test("a join's hold is handed on by index, run by run, also by a plan made while
     max: 1,
     onnotice: () => {},
     debug: (_, text) => texts.push(text),
-    connection: ARROW_PLANS,
+    connection: LASTING_PLANS,
   });
   try {
     await releaseDependents({ ...small.context, sql }, ["17"]);
