@@ -56,13 +56,17 @@ function intervalMs(text: string, field: string): number {
   throw badInput(field, `must be longer than zero and at most ${formatDuration(INTERVAL_MAX_MS)}`);
 }
 
+/** The key of a run with this input (JSON text), or null when the input has none. */
+export function findUniqueKey(unique: Unique, input: string | null, field: string): string | null {
+  return unique.key === null ? "" : inputKey(unique.key, input, field);
+}
+
 /**
  * The key of a run with this input (JSON text). Throws BAD_INPUT when the input has no such value: runs that lack it
  * are not alike, and none of them is to be taken for another.
  */
 export function uniqueKey(unique: Unique, input: string | null, field: (name: string) => string): string {
-  if (unique.key === null) return "";
-  const key = inputKey(unique.key, input, field("input"));
+  const key = findUniqueKey(unique, input, field("input"));
   if (key !== null) return key;
   throw badInput(field("input"), `has no value at ${unique.key}, by which runs of this job are unique`);
 }

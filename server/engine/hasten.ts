@@ -1,11 +1,13 @@
 /** waiting → due: a run that waits for its time or its next try does so no longer. It goes through the one gate. */
 import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
+import { guarded, type Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import type { EngineContext } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
 import { checkNewInput, placeOf } from "./new-input.ts";
 import { releaseDue } from "./release.ts";
+import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
 
 /** Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, and ILLEGAL_STATE unless the run waits for a time. */
 export async function hasten(
@@ -16,9 +18,29 @@ export async function hasten(
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
   if (input) checkNewInput(input);
   const { sql } = context;
+  const singletons = input ? await readSingletons(sql, [runId], input) : [];
+  const hastened =
+    singletons.length === 0
+      ? await write(sql, runId, input)
+      : await guarded(sql, async (transaction) => {
+          const { free } = await lockSingletons(transaction, singletons);
+          if (free.length === 0) throw keyHeld();
+          const written = await write(transaction as unknown as Sql, runId, input);
+          if (written) await moveKeys(transaction, free);
+          return written;
+        });
+  if (hastened) await releaseDue(context);
+  const [run] = await sql<StartedRun[]>`select id, state from escapement.run where id = ${runId}`;
+  if (!run) throw notFound(`run "${runId}"`, "id");
+  if (!hastened) throw illegalState(whyNot(run.state));
+  return run;
+}
+
+/** False when it does not wait for a time. */
+async function write(sql: Sql, runId: string, input: NewInput | undefined): Promise<boolean> {
   const place = input && placeOf(input);
   // Stored to the millisecond, now might be rounded into the future: the one before is over.
-  const hastened = await sql`
+  const rows = await sql`
     with hastened as (
       update escapement.waiting set wake_at = least(wake_at, escapement.clock() - interval '1 ms')
         ${place ? sql`, input = ${place.input}::text, payload = ${place.payload}::smallint` : sql``}
@@ -36,11 +58,7 @@ export async function hasten(
           : sql``
     }
     select id from hastened`;
-  if (hastened.length > 0) await releaseDue(context);
-  const [run] = await sql<StartedRun[]>`select id, state from escapement.run where id = ${runId}`;
-  if (!run) throw notFound(`run "${runId}"`, "id");
-  if (hastened.length === 0) throw illegalState(whyNot(run.state));
-  return run;
+  return rows.length > 0;
 }
 
 function whyNot(state: RunState): string {

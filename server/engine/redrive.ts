@@ -6,13 +6,12 @@
 
 import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
-import { type Unique, uniqueKey } from "../core/unique.ts";
 import { guarded, type Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
 import { checkNewInput, placeOf } from "./new-input.ts";
-import { type GivenKey, giveKeys, keyName, lockKeys, type WantedKey } from "./uniqueness.ts";
+import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
 
 /** Which runs go back, and how fast. */
 export interface RedriveOrder {
@@ -54,12 +53,8 @@ export async function redrive(
   if (options.deadOnly && !letter) {
     throw illegalState("the run is no dead letter; retryRun tries a run again that is not");
   }
-  const [singleton] = await readSingletons(context.sql, { runIds: [runId], input: options.input });
-  throw illegalState(
-    singleton
-      ? "another run with its key has not ended, and at most one may go on"
-      : "the run has just been changed by somebody else",
-  );
+  const [singleton] = await readSingletons(context.sql, [runId], options.input);
+  throw singleton ? keyHeld() : illegalState("the run has just been changed by somebody else");
 }
 
 /**
@@ -68,26 +63,18 @@ export async function redrive(
  */
 export async function redriveAll(context: EngineContext, order: RedriveOrder): Promise<StartedRun[]> {
   const { sql, channel } = context;
-  const singletons = await readSingletons(sql, order);
+  const singletons = await readSingletons(sql, order.runIds, order.input);
   const moved =
     singletons.length === 0
       ? await move(sql, order)
       : await guarded(sql, async (transaction) => {
-          const states = await lockKeys(transaction, singletons);
-          const given = new Map<string, GivenKey>();
-          const held = new Set<string>();
-          for (const one of singletons) {
-            const name = keyName(one);
-            const state = states.get(name);
-            if (given.has(name) || (state?.live && state.runId !== one.runId)) held.add(one.runId);
-            else given.set(name, { ...one, forMs: null });
-          }
-          const free = order.runIds.filter((id) => !held.has(id));
-          const moved = await move(transaction as unknown as Sql, { ...order, runIds: free });
+          const { free, held } = await lockSingletons(transaction, singletons);
+          const runIds = order.runIds.filter((id) => !held.has(id));
+          const moved = await move(transaction as unknown as Sql, { ...order, runIds });
           const ids = new Set(moved.map(({ id }) => id));
-          await giveKeys(
+          await moveKeys(
             transaction,
-            [...given.values()].filter(({ runId }) => ids.has(runId)),
+            free.filter(({ runId }) => ids.has(runId)),
           );
           return moved;
         });
@@ -102,26 +89,6 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
     select id from escapement.ready where id = any(${gated}::bigint[])`;
   const ready = new Set(through.map((run) => run.id));
   return moved.map(({ id, state }) => ({ id, state: ready.has(id) ? "READY" : state }));
-}
-
-/** Runs of singleton jobs among them, with their keys. */
-async function readSingletons(
-  sql: Sql,
-  { runIds, input }: RedriveOrder,
-): Promise<(WantedKey & { runId: string })[]> {
-  const rows = await sql<{ runId: string; jobId: number; unique: Unique; json: string | null }[]>`
-    select e.id as "runId", e.job_id as "jobId", v."unique",
-      case when e.payload = 0 then coalesce(e.input, v.input) else p.json end as json
-    from unnest(${runIds}::bigint[]) as i(id)
-    join escapement.ended e on e.id = i.id
-    join escapement.job_version v on v.id = e.version_id
-    left join escapement.payload p on p.run_id = e.id and e.payload > 0
-    where v."unique" ->> 'kind' = 'singleton'`;
-  return rows.map(({ runId, jobId, unique, json }) => ({
-    runId,
-    jobId,
-    key: uniqueKey(unique, input ? input.json : json, (name) => name),
-  }));
 }
 
 async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {

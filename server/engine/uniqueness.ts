@@ -3,8 +3,11 @@
  * with a fresh snapshot from where the runs are. So nothing has to be given back when a run ends, and nothing to be
  * repaired when that is missed. Starts and redrives take keys; runs of other jobs never come here.
  */
-import type { Transaction } from "../store/connection.ts";
+import { illegalState, type Rejection } from "../core/rejection.ts";
+import { findUniqueKey, type Unique, uniqueKey } from "../core/unique.ts";
+import type { Sql, Transaction } from "../store/connection.ts";
 import { booleans } from "./context.ts";
+import type { NewInput } from "./engine.ts";
 
 /** A key that a start or a redrive wants. */
 export interface WantedKey {
@@ -68,4 +71,73 @@ export async function giveKeys(transaction: Transaction, given: GivenKey[]): Pro
       ${given.map((one) => one.runId)}::bigint[], ${given.map((one) => one.forMs ?? 0)}::float8[],
       ${booleans(given.map((one) => one.forMs !== null))}::text[]::boolean[]) as g(job_id, key, run_id, for_ms, timed)
     where u.job_id = g.job_id and u.key = g.key`;
+}
+
+/** A run of a singleton job that goes on, with a new input or with the one it has. */
+export interface Singleton extends WantedKey {
+  runId: string;
+  /** The key that it had; null: the same, or none. */
+  former: string | null;
+}
+
+/** Those among the runs. Parts of a job are no starts of it. Throws BAD_INPUT when the input has no key. */
+export async function readSingletons(
+  sql: Sql,
+  runIds: string[],
+  input: NewInput | undefined,
+): Promise<Singleton[]> {
+  const rows = await sql<{ runId: string; jobId: number; unique: Unique; json: string | null }[]>`
+    select r.id as "runId", r.job_id as "jobId", v."unique",
+      case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json
+    from unnest(${runIds}::bigint[]) as i(id)
+    join escapement.run r on r.id = i.id
+    join escapement.job_version v on v.id = r.version_id
+    left join escapement.payload p on p.run_id = r.id and r.payload > 0
+    where v."unique" ->> 'kind' = 'singleton' and not exists (select from escapement.part s where s.run_id = r.id)`;
+  return rows.map(({ runId, jobId, unique, json }) => {
+    const key = uniqueKey(unique, input ? input.json : json, (name) => name);
+    const had = findUniqueKey(unique, json, "input");
+    return { runId, jobId, key, former: had === key ? null : had };
+  });
+}
+
+/** Locks their keys; those whose key another run holds, or one before them in the list, may not have it. */
+export async function lockSingletons(
+  transaction: Transaction,
+  singletons: Singleton[],
+): Promise<{ free: Singleton[]; held: Set<string> }> {
+  const former = singletons.flatMap((one) =>
+    one.former === null ? [] : [{ jobId: one.jobId, key: one.former }],
+  );
+  const states = await lockKeys(transaction, [...singletons, ...former]);
+  const free = new Map<string, Singleton>();
+  const held = new Set<string>();
+  for (const one of singletons) {
+    const name = keyName(one);
+    const state = states.get(name);
+    if (free.has(name) || (state?.live && state.runId !== one.runId)) held.add(one.runId);
+    else free.set(name, one);
+  }
+  return { free: [...free.values()], held };
+}
+
+/** Gives them their keys, and lets those go that they had: a start with the former input is not answered with them. */
+export async function moveKeys(transaction: Transaction, singletons: Singleton[]): Promise<void> {
+  const left = singletons.filter(({ former }) => former !== null);
+  if (left.length > 0) {
+    await transaction`
+      update escapement.uniqueness u set run_id = null
+      from unnest(${left.map((one) => one.jobId)}::int[], ${left.map((one) => one.former)}::text[],
+        ${left.map((one) => one.runId)}::bigint[]) as l(job_id, key, run_id)
+      where u.job_id = l.job_id and u.key = l.key and u.run_id = l.run_id`;
+  }
+  await giveKeys(
+    transaction,
+    singletons.map((one) => ({ ...one, forMs: null })),
+  );
+}
+
+/** Why a run may not go on. */
+export function keyHeld(): Rejection {
+  return illegalState("another run with its key has not ended, and at most one may go on");
 }

@@ -16,10 +16,12 @@ beforeAll(async () => {
     throttled: { kind: "throttle", key: "input.customer", everyMs: 3_600_000 },
     debounced: { kind: "debounce", key: "input.customer", delayMs: 60_000, maxWaitMs: null },
     flaky: { kind: "debounce", key: null, delayMs: 60_000, maxWaitMs: null },
+    mapped: { kind: "singleton", key: "input.customer" },
     bounded: { kind: "debounce", key: null, delayMs: 60_000, maxWaitMs: 90_000 },
   };
   for (const [name, unique] of Object.entries(jobs)) {
     await addJob(t, name, {
+      execution: name === "mapped" ? "MAP" : "SINGLE",
       retry: name === "flaky" ? { kind: "fixed", delayMs: 60_000, max: 3 } : { kind: "off" },
     });
     await t.sql`update escapement.job_version v set "unique" = ${unique === null ? null : t.sql.json(unique)}
@@ -255,6 +257,42 @@ test("a failed singleton is not put back while another run has its key", async (
   await t.engine.cancel(second.id, null);
   expect(await t.engine.redrive(first.id)).toEqual({ id: first.id, state: "READY" });
   expect(await start("single", 1)).toEqual({ id: first.id, state: "READY" });
+});
+
+test("a run that is given another input on its way has the key of that, and lets its own go", async () => {
+  const input = (customer: number) => ({ json: JSON.stringify({ customer }), bytes: null });
+  const first = await start("single", 1);
+  await t.engine.cancel(first.id, null);
+  const second = await start("single", 2);
+  await expect(t.engine.redrive(first.id, { input: input(2) })).rejects.toMatchObject({
+    code: "ILLEGAL_STATE",
+  });
+  expect(await t.engine.redrive(first.id, { input: input(3) })).toEqual({ id: first.id, state: "READY" });
+  expect((await start("single", 3)).id).toBe(first.id);
+  expect((await start("single", 1)).id).not.toBe(first.id);
+  const [later] = await t.engine.start([{ ...item("single", 4), delayMs: 60_000 }]);
+  const waiting = later?.id ?? "";
+  await expect(t.engine.hasten(waiting, input(2))).rejects.toMatchObject({ code: "ILLEGAL_STATE" });
+  await expect(t.engine.hasten(waiting, { json: "{}", bytes: null })).rejects.toMatchObject({
+    code: "BAD_INPUT",
+    field: "input",
+  });
+  expect((await start("single", 4)).id).toBe(waiting);
+  expect(await t.engine.hasten(waiting, input(5))).toEqual({ id: waiting, state: "READY" });
+  expect((await start("single", 5)).id).toBe(waiting);
+  expect((await start("single", 4)).id).not.toBe(waiting);
+  expect((await start("single", 2)).id).toBe(second.id);
+});
+
+test("a part of a singleton is no start of it, and goes back without a key", async () => {
+  await start("mapped", 1);
+  const [root] = await t.claim();
+  const part = { namespace: "default", job: "mapped", input: '{"part":1}' };
+  const { runs } = await t.engine.startChildren(root?.leaseId ?? "", { runs: [part], now: false });
+  await t.engine.settle([{ leaseId: root?.leaseId ?? "", outcome: "succeeded" }]);
+  await finish("failed");
+  const [id = ""] = runs;
+  expect(await t.engine.redrive(id)).toEqual({ id, state: "READY" });
 });
 
 test("of dead letters with one key, one is put back", async () => {
