@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { isEnded, type RunState } from "../../server/core/run.ts";
 import { announceForeign } from "../../server/engine/announce.ts";
 import type { StartItem } from "../../server/engine/engine.ts";
 import { expire } from "../../server/engine/expire.ts";
@@ -23,13 +24,41 @@ const JOBS: Record<string, { input: Omit<JobInput, "name" | "type">; model: RunM
     input: { overlap: "SERIAL_WAIT" },
     model: { retry: FIXED, gate: { capacity: 1, overlap: "SERIAL_WAIT" } },
   },
+  urgent: {
+    input: { overlap: "SERIAL_PRIORITY" },
+    model: { retry: FIXED, gate: { capacity: 1, overlap: "SERIAL_PRIORITY" } },
+  },
+  newest: {
+    input: { overlap: "SERIAL_REPLACE" },
+    model: { retry: FIXED, gate: { capacity: 1, overlap: "SERIAL_REPLACE" } },
+  },
   alone: {
     input: { overlap: "SERIAL_DISCARD" },
     model: { retry: FIXED, gate: { capacity: 1, overlap: "SERIAL_DISCARD" } },
   },
   pair: { input: { maxParallel: 2 }, model: { retry: FIXED, gate: { capacity: 2 } } },
+  single: {
+    input: { unique: { singleton: { key: "input" } } },
+    model: { retry: FIXED, unique: { kind: "singleton", key: "input" } },
+  },
+  throttled: {
+    input: { unique: { throttle: { key: "input", every: "PT20S" } } },
+    model: { retry: FIXED, unique: { kind: "throttle", key: "input", everyMs: 20_000 } },
+  },
+  debounced: {
+    input: { maxParallel: 1, unique: { debounce: { key: "input", delay: "PT10S", maxWait: "PT25S" } } },
+    model: {
+      retry: FIXED,
+      gate: { capacity: 1 },
+      unique: { kind: "debounce", key: "input", delayMs: 10_000, maxWaitMs: 25_000 },
+    },
+  },
 };
 const JOB_NAMES = Object.keys(JOBS);
+/** Those that a run can start from within its own transaction: no key's lock may be held there. */
+const FREE_JOBS = JOB_NAMES.filter((name) => JOBS[name]?.model.unique === undefined);
+/** Executors by id; those named here have a capacity. */
+const CAPACITIES: Record<number, number> = { 2: 2 };
 
 /** The engine, and the connection of a worker that completes its leases itself. */
 interface Real {
@@ -52,6 +81,12 @@ beforeAll(async () => {
       type: name,
       ...input,
     });
+  }
+  for (const [id, capacity] of Object.entries(CAPACITIES)) {
+    await t.sql`
+      insert into escapement.executor (id, namespace_id, name, groups, capacity) overriding system value
+      values (${id}, 1, ${`capped-${id}`}, '{default}', ${capacity})`;
+    await t.sql`insert into escapement.seat (executor_id) values (${id})`;
   }
   await t.context.catalog.refreshQueues();
   real = { t, worker: postgres(t.url, { max: 1, onnotice: () => {} }) };
@@ -99,6 +134,7 @@ abstract class Command implements fc.AsyncCommand<RunModel, Real> {
 interface Asked {
   job: string;
   priority: number;
+  input: string;
   delayMs?: number | undefined;
   key?: string | undefined;
   affinity?: string | undefined;
@@ -115,13 +151,14 @@ class Start extends Command {
     this.says = `start(${JSON.stringify(asked)})`;
   }
   async act(model: RunModel, { t }: Real) {
-    const { job, priority, delayMs, key, affinity } = this.asked;
+    const { job, priority, input, delayMs, key, affinity } = this.asked;
     const idsOf = (places: number[]) => [...new Set(places.flatMap((at) => runAt(model, at)?.id ?? []))];
     const [after, joins] = [idsOf(this.asked.after), idsOf(this.asked.joins)];
     const item: StartItem = {
       namespace: "default",
       job,
       priority,
+      input,
       delayMs: delayMs ?? null,
       idempotencyKey: key ?? null,
       affinity: affinity === undefined ? null : { group: "customer", key: affinity },
@@ -136,13 +173,14 @@ class Start extends Command {
     }
     const [run] = await t.engine.start([item]);
     const { id = "", state } = run ?? {};
-    if (known) expect(id).toBe(known.runId);
-    else {
-      model.start({ id, job, priority, delayMs, after, joins: item.joins ?? [], affinity });
-      if (key !== undefined) model.keys.set(key, { asked, runId: id });
-    }
-    // A join of runs that have ended is let go after it was started, and answered as it was started.
-    expect([model.get(id).state, ...(joins.length > 0 && !known ? ["WAITING"] : [])]).toContain(state);
+    const wanted = { job, priority, input, delayMs, after, joins: item.joins ?? [], affinity };
+    const there = known ? model.get(known.runId) : model.answer(wanted);
+    if (there) expect(id).toBe(there.id);
+    else model.start({ ...wanted, id });
+    if (key !== undefined) model.keys.set(key, { asked, runId: id });
+    // A join of runs that have ended, or one that replaces others, is let go after it was started.
+    const late = !there && (joins.length > 0 || job === "newest");
+    expect([model.get(id).state, ...(late ? ["WAITING"] : [])]).toContain(state);
   }
 }
 
@@ -167,19 +205,24 @@ class StartInSql extends Command {
 class Claim extends Command {
   readonly says: string;
   readonly max: number;
-  constructor(max: number) {
+  readonly executor: number;
+  constructor(max: number, executor: number) {
     super();
     this.max = max;
-    this.says = `claim(${max})`;
+    this.executor = executor;
+    this.says = `claim(${max}, ${executor})`;
   }
   async act(model: RunModel, { t }: Real) {
-    const wanted = model.next(this.max);
-    const leases = await t.claim(this.max);
+    const { max, executor: executorId } = this;
+    const wanted = model.next(max, executorId);
+    const executor = { name: `capped-${executorId}`, labels: {}, capacity: CAPACITIES[executorId] ?? null };
+    const leases = await t.engine.claim({ namespaceId: 1, executorId, executor, groups: ["default"], max });
     expect(leases.map((lease) => lease.runId)).toEqual(wanted.map((run) => run.id));
     for (const lease of leases) {
       const run = model.get(lease.runId);
-      model.lend(run, lease.leaseId);
+      model.lend(run, lease.leaseId, executorId);
       expect([lease.fence, lease.attempt]).toEqual([run.fence, run.fence - run.released]);
+      expect([lease.input, lease.checkpoint]).toEqual([run.input, run.checkpoint]);
     }
   }
 }
@@ -188,30 +231,21 @@ class Settle extends Command {
   readonly says: string;
   readonly at: number;
   readonly report: Report;
-  readonly retry: boolean | undefined;
-  readonly retryAfterMs: number | undefined;
-  constructor(at: number, report: Report, retry?: boolean, retryAfterMs?: number) {
+  readonly more: { retry?: boolean; retryAfterMs?: number; checkpoint?: string };
+  constructor(at: number, report: Report, more: Settle["more"] = {}) {
     super();
     this.at = at;
     this.report = report;
-    this.retry = retry;
-    this.retryAfterMs = retryAfterMs;
-    this.says = `settle(${[at, report, retry, retryAfterMs].join()})`;
+    this.more = more;
+    this.says = `settle(${at}, ${report}, ${JSON.stringify(more)})`;
   }
   override check = (model: RunModel) => model.leases.length > 0;
   async act(model: RunModel, { t }: Real) {
     const lease = leaseAt(model, this.at) as ModelLease;
-    const { report: outcome, retry, retryAfterMs } = this;
-    const [answer] = await t.engine.settle([
-      {
-        leaseId: lease.id,
-        outcome,
-        retry,
-        retryAfterMs,
-        ...(outcome === "failed" ? { error: { message: "no" } } : {}),
-      },
-    ]);
-    expect(answer).toEqual(model.settle(lease, outcome, retry, retryAfterMs));
+    const { report: outcome, more } = this;
+    const error = outcome === "failed" ? { error: { message: "no" } } : {};
+    const [answer] = await t.engine.settle([{ leaseId: lease.id, outcome, ...more, ...error }]);
+    expect(answer).toEqual(model.settle(lease, outcome, more));
   }
 }
 
@@ -234,16 +268,19 @@ class CompleteInSql extends Command {
 class Renew extends Command {
   readonly says: string;
   readonly at: number;
-  constructor(at: number) {
+  readonly checkpoint: string | undefined;
+  constructor(at: number, checkpoint: string | undefined) {
     super();
     this.at = at;
-    this.says = `renew(${at})`;
+    this.checkpoint = checkpoint;
+    this.says = `renew(${at}, ${checkpoint})`;
   }
   override check = (model: RunModel) => model.leases.length > 0;
   async act(model: RunModel, { t }: Real) {
+    const { checkpoint } = this;
     const lease = leaseAt(model, this.at) as ModelLease;
-    const [answer] = await t.engine.renew([{ leaseId: lease.id }]);
-    expect(answer).toMatchObject(model.renew(lease));
+    const [answer] = await t.engine.renew([{ leaseId: lease.id, checkpoint }]);
+    expect(answer).toMatchObject(model.renew(lease, checkpoint));
   }
 }
 
@@ -300,25 +337,46 @@ class Cancel extends Command {
   }
 }
 
+class CancelMany extends Command {
+  readonly says: string;
+  readonly job: string | undefined;
+  readonly states: RunState[] | undefined;
+  readonly limit: number;
+  constructor(job: string | undefined, states: RunState[] | undefined, limit: number) {
+    super();
+    this.job = job;
+    this.states = states;
+    this.limit = limit;
+    this.says = `cancelMany(${job}, ${states}, ${limit})`;
+  }
+  async act(model: RunModel, { t }: Real) {
+    const { job, states, limit } = this;
+    const answer = await t.engine.cancelRuns({ namespaceId: 1, filter: { job, states } }, null, { limit });
+    expect(answer).toEqual(model.cancelMany(job, states, limit));
+  }
+}
+
 class Redrive extends Command {
   readonly says: string;
   readonly at: number;
-  constructor(at: number) {
+  readonly input: string | undefined;
+  constructor(at: number, input: string | undefined) {
     super();
     this.at = at;
-    this.says = `redrive(${at})`;
+    this.input = input;
+    this.says = `redrive(${at}, ${input})`;
   }
   override check = (model: RunModel) => model.runs.size > 0;
   async act(model: RunModel, { t }: Real) {
-    const ended = [...model.runs.values()].filter(
-      ({ state }) => !["WAITING", "READY", "RUNNING"].includes(state),
-    );
+    const { input } = this;
+    const ended = [...model.runs.values()].filter(({ state }) => isEnded(state));
     const run = pick(ended, this.at) ?? (runAt(model, this.at) as ModelRun);
-    const answer = await t.engine.redrive(run.id).then(
+    const asked = input === undefined ? {} : { input: { json: input, bytes: null } };
+    const answer = await t.engine.redrive(run.id, asked).then(
       ({ state }) => state,
       (error: { code: string }) => error.code,
     );
-    const expected = model.redrive(run) ?? "ILLEGAL_STATE";
+    const expected = model.redrive(run, input) ?? "ILLEGAL_STATE";
     // Whether a discarded one is SKIPPED again when the answer is made is a matter of the moment.
     expect(answer === "WAITING" ? expected : answer).toBe(expected);
   }
@@ -432,6 +490,7 @@ const TABLES = [
   "place",
   "dead_letter",
   "redrive",
+  "uniqueness",
   "idempotency",
   "tally",
   "unannounced",
@@ -444,6 +503,12 @@ async function clear(): Promise<void> {
 }
 
 const job = fc.constantFrom(...JOB_NAMES);
+const freeJob = fc.constantFrom(...FREE_JOBS);
+const input = fc.constantFrom('"x"', '"x"', '"y"');
+const checkpoint = fc.constantFrom('{"at":1}', '{"at":2}', "null");
+const claim = fc
+  .tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 1, 2))
+  .map(([max, executor]) => new Claim(max, executor));
 const place = fc.nat({ max: 40 });
 const priority = fc.constantFrom(5, 5, 1, 9);
 const commands = fc.commands<RunModel, Real, false>(
@@ -452,6 +517,7 @@ const commands = fc.commands<RunModel, Real, false>(
       .record({
         job,
         priority,
+        input,
         delayMs: fc.constantFrom(undefined, undefined, 5_000, 40_000),
         key: fc.constantFrom(undefined, undefined, undefined, "k1", "k2"),
         affinity: fc.constantFrom(undefined, undefined, "a", "b"),
@@ -466,22 +532,37 @@ const commands = fc.commands<RunModel, Real, false>(
       })
       .map((asked) => new Start(asked)),
     fc
-      .record({ job, priority, after: fc.array(place, { maxLength: 1 }) })
+      .record({ job: freeJob, priority, after: fc.array(place, { maxLength: 1 }) })
       .map((asked) => new StartInSql(asked)),
-    fc.integer({ min: 1, max: 4 }).map((max) => new Claim(max)),
-    fc.integer({ min: 1, max: 4 }).map((max) => new Claim(max)),
+    claim,
+    claim,
     place.map((at) => new Settle(at, "succeeded")),
     fc
-      .tuple(place, fc.constantFrom(undefined, undefined, false, true), fc.constantFrom(undefined, 1_000))
-      .map(([at, retry, after]) => new Settle(at, "failed", retry, after)),
-    place.map((at) => new Settle(at, "released")),
-    place.map((at) => new CompleteInSql(at)),
-    place.map((at) => new Renew(at)),
+      .tuple(
+        place,
+        fc.record(
+          { retry: fc.boolean(), retryAfterMs: fc.constant(1_000), checkpoint },
+          { requiredKeys: [] },
+        ),
+      )
+      .map(([at, more]) => new Settle(at, "failed", more)),
     fc
-      .tuple(place, job, fc.nat({ max: 3 }), fc.boolean())
+      .tuple(place, fc.record({ checkpoint }, { requiredKeys: [] }))
+      .map(([at, more]) => new Settle(at, "released", more)),
+    place.map((at) => new CompleteInSql(at)),
+    fc.tuple(place, fc.option(checkpoint, { nil: undefined })).map(([at, saved]) => new Renew(at, saved)),
+    fc
+      .tuple(place, freeJob, fc.nat({ max: 3 }), fc.boolean())
       .map(([at, name, n, join]) => new Stage(at, name, n, join)),
     place.map((at) => new Cancel(at)),
-    place.map((at) => new Redrive(at)),
+    fc
+      .tuple(
+        fc.option(job, { nil: undefined }),
+        fc.option(fc.subarray(["WAITING", "READY", "RUNNING"] as RunState[]), { nil: undefined }),
+        fc.integer({ min: 1, max: 4 }),
+      )
+      .map(([name, states, limit]) => new CancelMany(name, states, limit)),
+    fc.tuple(place, fc.option(input, { nil: undefined })).map(([at, edited]) => new Redrive(at, edited)),
     fc
       .tuple(fc.constantFrom(1_000, 11_000, 31_000), fc.boolean())
       .map(([ms, sweep]) => new Advance(ms, sweep)),
@@ -498,7 +579,8 @@ test("any history of commands leaves what the model says", { timeout: 300_000 },
       await clear();
       const jobs = Object.fromEntries(Object.entries(JOBS).map(([name, { model }]) => [name, model]));
       const [clock] = await real.t.sql<{ now: Date }[]>`select escapement.clock() as now`;
-      const model = new RunModel(jobs, TIMEOUT_MS, clock?.now.getTime() ?? 0);
+      const now = clock?.now.getTime() ?? 0;
+      const model = new RunModel({ jobs, timeoutMs: TIMEOUT_MS, capacities: CAPACITIES, now });
       await fc.asyncModelRun(() => ({ model, real }), history);
     }),
     // A slow machine tries fewer; one that hangs fails; a failure is made smaller for so long.

@@ -3,12 +3,16 @@
  * two commands, nothing happens at once, and every list is searched from its beginning.
  */
 import { RHYTHM } from "../../server/config.ts";
+import type { OverlapPolicy } from "../../server/core/gate.ts";
 import { decideRetry, type RetryPolicy } from "../../server/core/retry.ts";
-import { MAX_LOST_LEASES, type RunState } from "../../server/core/run.ts";
+import { isEnded, MAX_LOST_LEASES, type RunState } from "../../server/core/run.ts";
+import type { Unique } from "../../server/core/unique.ts";
 
 export interface ModelJob {
   retry: RetryPolicy;
-  gate?: { capacity: number; overlap?: "SERIAL_WAIT" | "SERIAL_DISCARD" };
+  gate?: { capacity: number; overlap?: OverlapPolicy };
+  /** By the whole input. */
+  unique?: Unique;
 }
 
 /** One place at one gate: affinity and overlap keep it until the run ends, a limit only from claim to settle. */
@@ -17,13 +21,14 @@ interface Place {
   capacity: number;
   rank: number;
   counted: boolean;
-  discards: boolean;
+  overlap: OverlapPolicy | undefined;
   state: "AWAY" | "AHEAD" | "LINE" | "TAKEN";
 }
 
 export interface ModelLease {
   id: string;
   runId: string;
+  executor: number;
   startedAt: number;
   expiresAt: number;
   cancelAt: number | null;
@@ -36,6 +41,10 @@ export interface ModelRun {
   id: string;
   job: string;
   priority: number;
+  /** JSON text. */
+  input: string | null;
+  /** JSON text that the last attempt left for the next. */
+  checkpoint: string | null;
   state: RunState;
   wakeAt: number | null;
   /** Runs that it waits for. */
@@ -56,6 +65,7 @@ export interface NewModelRun {
   id: string;
   job: string;
   priority: number;
+  input?: string | null;
   delayMs?: number | undefined;
   after?: string[];
   joins?: string[];
@@ -66,23 +76,27 @@ export interface NewModelRun {
 export type Report = "succeeded" | "failed" | "released";
 export type Answer = { status: "ok"; state: RunState; retryInMs?: number } | { status: "lost" };
 
-const ENDED: RunState[] = ["SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"];
 const OUTCOME: Record<Report, string> = { succeeded: "SUCCEEDED", failed: "FAILED", released: "RELEASED" };
 
 export class RunModel {
   readonly jobs: Record<string, ModelJob>;
   readonly timeoutMs: number;
+  /** How many leases an executor may hold, by its id. */
+  readonly capacities: Record<number, number>;
   now: number;
   readonly runs = new Map<string, ModelRun>();
   readonly leases: ModelLease[] = [];
   readonly keys = new Map<string, { asked: string; runId: string }>();
+  /** The last run that throttled and debounced starts made, and until when it counts; by job and input. */
+  readonly #latest = new Map<string, { run: ModelRun; until: number }>();
   /** How often what was counted. */
   readonly tally: Record<string, number> = {};
 
-  constructor(jobs: Record<string, ModelJob>, timeoutMs: number, now: number) {
-    this.jobs = jobs;
-    this.timeoutMs = timeoutMs;
-    this.now = now;
+  constructor(given: Pick<RunModel, "jobs" | "timeoutMs" | "capacities" | "now">) {
+    this.jobs = given.jobs;
+    this.timeoutMs = given.timeoutMs;
+    this.capacities = given.capacities;
+    this.now = given.now;
   }
 
   get(id: string): ModelRun {
@@ -91,13 +105,33 @@ export class RunModel {
     return run;
   }
 
+  /** The run that a start is answered with instead of making one; a debounced run is put off. */
+  answer(asked: Omit<NewModelRun, "id">): ModelRun | null {
+    const unique = this.jobs[asked.job]?.unique;
+    const input = asked.input ?? null;
+    if (unique?.kind === "singleton") return this.#live(asked.job, input);
+    const latest = this.#latest.get(`${asked.job} ${input}`);
+    if (!unique || !latest) return null;
+    if (unique.kind === "throttle") return latest.until > this.now ? latest.run : null;
+    const { run, until } = latest;
+    if (run.state !== "WAITING" || run.wakeAt === null || run.fence > 0) return null;
+    run.wakeAt = Math.min(this.now + unique.delayMs, Math.max(until, this.now));
+    run.priority = asked.priority;
+    run.places = this.#placesOf(asked);
+    return run;
+  }
+
   start(asked: NewModelRun): ModelRun {
+    const unique = this.jobs[asked.job]?.unique;
+    const delayMs = unique?.kind === "debounce" ? unique.delayMs : asked.delayMs;
     const run: ModelRun = {
       id: asked.id,
       job: asked.job,
       priority: asked.priority,
+      input: asked.input ?? null,
+      checkpoint: null,
       state: "WAITING",
-      wakeAt: asked.delayMs ? this.now + asked.delayMs : null,
+      wakeAt: delayMs ? this.now + delayMs : null,
       holds: new Map(),
       results: new Set(),
       places: this.#placesOf(asked),
@@ -110,6 +144,10 @@ export class RunModel {
       parent: asked.parent ?? null,
     };
     this.runs.set(run.id, run);
+    if (unique && unique.kind !== "singleton") {
+      const forMs = unique.kind === "throttle" ? unique.everyMs : (unique.maxWaitMs ?? Infinity);
+      this.#latest.set(`${run.job} ${run.input}`, { run, until: this.now + forMs });
+    }
     this.#count("STARTED");
     for (const id of asked.after ?? []) if (!this.#isOver(id)) run.holds.set(id, "AFTER");
     for (const id of asked.joins ?? []) this.#join(run, id);
@@ -119,19 +157,22 @@ export class RunModel {
   }
 
   /** The runs that a claim gets, in order. */
-  next(max: number): ModelRun[] {
+  next(max: number, executor: number): ModelRun[] {
+    const held = this.leases.filter((lease) => lease.over === null && lease.executor === executor).length;
+    const room = (this.capacities[executor] ?? Infinity) - held;
     return [...this.runs.values()]
       .filter((run) => run.state === "READY")
       .sort((a, b) => b.priority - a.priority || (a.readyAt ?? 0) - (b.readyAt ?? 0) || byId(a.id, b.id))
-      .slice(0, max);
+      .slice(0, Math.min(max, room));
   }
 
-  lend(run: ModelRun, leaseId: string): void {
+  lend(run: ModelRun, leaseId: string, executor: number): void {
     run.state = "RUNNING";
     run.fence += 1;
     run.lease = {
       id: leaseId,
       runId: run.id,
+      executor,
       startedAt: this.now,
       expiresAt: this.now + RHYTHM.leaseMs,
       cancelAt: null,
@@ -141,13 +182,18 @@ export class RunModel {
     this.leases.push(run.lease);
   }
 
-  renew(lease: ModelLease): { status: "ok"; cancel: boolean } | { status: "lost" } {
+  renew(lease: ModelLease, checkpoint?: string): { status: "ok"; cancel: boolean } | { status: "lost" } {
     if (lease.over || lease.expiresAt <= this.now) return { status: "lost" };
+    this.#save(lease, checkpoint);
     lease.expiresAt = this.now + RHYTHM.leaseMs;
     return { status: "ok", cancel: lease.cancelAt !== null };
   }
 
-  settle(lease: ModelLease, said: Report, retry?: boolean, retryAfterMs?: number): Answer {
+  settle(
+    lease: ModelLease,
+    said: Report,
+    { retry, retryAfterMs, checkpoint }: { retry?: boolean; retryAfterMs?: number; checkpoint?: string } = {},
+  ): Answer {
     if (lease.over) {
       const { outcome, state, retryInMs } = lease.over;
       const same = outcome === OUTCOME[said] || outcome === "CANCELLED";
@@ -155,6 +201,7 @@ export class RunModel {
       return { status: "ok", state, ...(retryInMs === undefined ? {} : { retryInMs }) };
     }
     const run = this.get(lease.runId);
+    this.#save(lease, checkpoint);
     if (lease.cancelAt !== null) this.#leave(run, lease, "CANCELLED", "CANCELLED");
     else if (said === "succeeded") this.#leave(run, lease, "SUCCEEDED", "SUCCEEDED");
     else if (said === "released") {
@@ -174,15 +221,31 @@ export class RunModel {
 
   /** The state after it, or null where there is nothing to cancel any more. */
   cancel(run: ModelRun): RunState | null {
-    if (ENDED.includes(run.state)) return null;
-    if (run.lease) run.lease.cancelAt ??= this.now;
-    else this.#end(run, "CANCELLED");
+    if (isEnded(run.state)) return null;
+    this.#stop(run);
     this.#pass();
     return run.state;
   }
 
-  redrive(run: ModelRun): RunState | null {
-    if (!ENDED.includes(run.state) || run.state === "SUCCEEDED") return null;
+  /** Cancels the first `limit` of the runs of a job, or of all jobs. */
+  cancelMany(job: string | undefined, states: RunState[] | undefined, limit: number) {
+    const found = [...this.runs.values()]
+      .filter((run) => !isEnded(run.state) && run.lease?.cancelAt == null)
+      .filter((run) => (job ?? run.job) === run.job && (states?.includes(run.state) ?? true))
+      .sort((a, b) => byId(a.id, b.id));
+    const page = found.slice(0, limit);
+    // They go together: none is told of another's end.
+    for (const run of page) run.holds.clear();
+    for (const run of page) this.#stop(run);
+    this.#pass();
+    const cursor = page.length === limit ? (page.at(-1)?.id ?? null) : null;
+    return { matched: found.length, changed: page.length, cursor };
+  }
+
+  redrive(run: ModelRun, input: string | null = run.input): RunState | null {
+    if (!isEnded(run.state) || run.state === "SUCCEEDED") return null;
+    if (this.jobs[run.job]?.unique?.kind === "singleton" && this.#live(run.job, input)) return null;
+    run.input = input;
     Object.assign(run, { state: "WAITING", failures: 0, lost: 0, readyAt: null });
     this.#enter(run);
     this.#pass();
@@ -217,6 +280,22 @@ export class RunModel {
     this.#pass();
   }
 
+  #stop(run: ModelRun): void {
+    if (run.lease) run.lease.cancelAt ??= this.now;
+    else if (!isEnded(run.state)) this.#end(run, "CANCELLED");
+  }
+
+  /** What an attempt leaves for the next; `null` forgets it. */
+  #save(lease: ModelLease, checkpoint: string | undefined): void {
+    if (checkpoint !== undefined)
+      this.get(lease.runId).checkpoint = checkpoint === "null" ? null : checkpoint;
+  }
+
+  #live(job: string, input: string | null): ModelRun | null {
+    const alike = [...this.runs.values()].filter((run) => run.job === job && run.input === input);
+    return alike.find((run) => !isEnded(run.state)) ?? null;
+  }
+
   #fail(run: ModelRun, lease: ModelLease, outcome: string, retry?: boolean, retryAfterMs?: number): void {
     const { retry: policy } = this.jobs[run.job] as ModelJob;
     run.failures += 1;
@@ -239,7 +318,7 @@ export class RunModel {
   #leave(run: ModelRun, lease: ModelLease, outcome: string, to: RunState, retryInMs?: number): void {
     lease.over = { outcome, state: to, ...(retryInMs === undefined ? {} : { retryInMs }) };
     run.lease = null;
-    if (ENDED.includes(to)) {
+    if (isEnded(to)) {
       // Its children find its places free, and those who join it find its children.
       for (const place of run.places) place.state = "AWAY";
       if (to === "SUCCEEDED") for (const call of lease.staged) this.#bear(run, call);
@@ -310,14 +389,28 @@ export class RunModel {
         if (taken < place.capacity) {
           place.state = "TAKEN";
           this.#enter(run);
-        } else if (place.discards) this.#end(run, "SKIPPED");
-        else continue;
-        moved = true;
+          moved = true;
+        } else if (place.overlap === "SERIAL_DISCARD") {
+          this.#end(run, "SKIPPED");
+          moved = true;
+        } else if (place.overlap === "SERIAL_REPLACE") {
+          moved = this.#replace(place.key) || moved;
+        }
       }
     }
   }
 
-  #placesOf({ job, priority, affinity }: NewModelRun): Place[] {
+  /** Of those in line only the newest stays; it goes on when those before it have stopped. True when one has. */
+  #replace(key: string): boolean {
+    const at = (run: ModelRun) => run.places.find((place) => place.key === key)?.state;
+    const there = [...this.runs.values()].filter((run) => at(run) === "LINE" || at(run) === "TAKEN");
+    const inLine = there.filter((run) => at(run) === "LINE").sort((a, b) => byId(a.id, b.id));
+    const older = there.filter((run) => run !== inLine.at(-1));
+    for (const run of older) this.#stop(run);
+    return older.some((run) => isEnded(run.state));
+  }
+
+  #placesOf({ job, priority, affinity }: Omit<NewModelRun, "id">): Place[] {
     const gate = this.jobs[job]?.gate;
     const places: Place[] = [];
     if (affinity !== undefined) {
@@ -326,7 +419,7 @@ export class RunModel {
         capacity: 1,
         rank: 0,
         counted: false,
-        discards: false,
+        overlap: undefined,
         state: "AWAY",
       });
     }
@@ -334,9 +427,9 @@ export class RunModel {
       places.push({
         key: `job ${job}`,
         capacity: gate.capacity,
-        rank: gate.overlap ? 0 : -priority,
+        rank: gate.overlap && gate.overlap !== "SERIAL_PRIORITY" ? 0 : -priority,
         counted: gate.overlap === undefined,
-        discards: gate.overlap === "SERIAL_DISCARD",
+        overlap: gate.overlap,
         state: "AWAY",
       });
     }
@@ -344,7 +437,7 @@ export class RunModel {
   }
 
   #isOver(id: string): boolean {
-    return ENDED.includes(this.get(id).state);
+    return isEnded(this.get(id).state);
   }
 
   #count(what: string): void {
