@@ -89,10 +89,17 @@ export async function resolveItems(
 ): Promise<NewRun[]> {
   const runs: NewRun[] = [];
   const particular: { run: NewRun; requirement: Requirement }[] = [];
-  for (const [at, item] of items.entries()) {
-    const field = (name: string) => fieldOf(options, at, name);
-    const namespaceId = await context.catalog.namespaceId(item.namespace, field("namespace"));
-    const version = await context.catalog.currentVersion(namespaceId, item.job, field("job"));
+  let at = 0;
+  const field = (name: string) => fieldOf(options, at, name);
+  // Long lists are of one job, mostly: what the item before asked for is not looked up again.
+  let last: { item: StartItem; version: JobVersion } | null = null;
+  for (; at < items.length; at++) {
+    const item = items[at] as StartItem;
+    if (last === null || item.job !== last.item.job || item.namespace !== last.item.namespace) {
+      const namespaceId = await context.catalog.namespaceId(item.namespace, field("namespace"));
+      last = { item, version: await context.catalog.currentVersion(namespaceId, item.job, field("job")) };
+    }
+    const { version } = last;
     if (item.input != null && item.inputBytes != null) {
       throw badInput(field("inputBytes"), "give either input or inputBytes, not both");
     }
@@ -103,7 +110,7 @@ export async function resolveItems(
         field(item.inputBytes == null ? "input" : "inputBytes"),
       );
     }
-    refuseNul(item.input, field("input"));
+    if (item.input != null) refuseNul(item.input, field("input"));
     if (item.priority != null && !(Number.isInteger(item.priority) && Math.abs(item.priority) <= 32_000)) {
       throw badInput(field("priority"), "must be a whole number from -32000 to 32000");
     }
@@ -125,7 +132,7 @@ export async function resolveItems(
       item.affinity == null
         ? null
         : {
-            gateId: await context.catalog.affinityGate(namespaceId),
+            gateId: await context.catalog.affinityGate(version.namespaceId),
             value: checkAffinity(item.affinity, field("affinity")),
           };
     const gates = gatesOf(version.gates, priority, affinity) ?? (version.paused ? [] : null);
