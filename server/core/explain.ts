@@ -16,7 +16,7 @@ import {
   type RunFacts,
   runLink,
 } from "./explain-gate.ts";
-import { affinityOf } from "./gate.ts";
+import { affinityOf, HOLD_OF } from "./gate.ts";
 import { isEnded } from "./run.ts";
 
 export interface Explanation {
@@ -94,7 +94,7 @@ function places(run: RunFacts): Gate[] {
     const links = state === "TAKEN" ? [] : heldBy.map(runLink);
     const line = ahead === 0 ? "" : ` and ${plural(ahead, "run")} in line before it`;
     const message = `${placeInWords(place, run)}${opens ? "" : line}`;
-    return opens ? pass(kind, message, links) : block(kind, message, links);
+    return opens ? pass(HOLD_OF[kind], message, links) : block(HOLD_OF[kind], message, links);
   });
 }
 
@@ -115,10 +115,11 @@ function placeInWords(
       ? `finds no other run of ${job.name} that goes on (${policy})`
       : `waits for ${holder} of ${job.name}, which has not ended (${policy})`;
   }
-  if (state === "TAKEN") return `has one of ${plural(capacity, "place")} of ${job.name}`;
+  const whose = kind === "KEY_CONCURRENCY" ? `${job.name} for key ${key}` : job.name;
+  if (state === "TAKEN") return `has one of ${plural(capacity, "place")} of ${whose}`;
   return taken < capacity
-    ? `finds ${taken} of ${plural(capacity, "place")} of ${job.name} taken`
-    : `waits for a place of ${job.name}, with ${taken} of ${capacity} taken`;
+    ? `finds ${taken} of ${plural(capacity, "place")} of ${whose} taken`
+    : `waits for a place of ${whose}, with ${taken} of ${capacity} taken`;
 }
 
 /**
@@ -143,6 +144,6 @@ function estimate(run: RunFacts, blocker: Gate | null): number | null {
     const places = takers.reduce((sum, { capacity, running }) => sum + (capacity ?? Math.max(1, running)), 0);
     return now + Math.ceil((ahead + 1) / places) * meanMs;
   }
-  const place = run.places.find(({ kind, state }) => kind === blocker.kind && state === "LINE");
+  const place = run.places.find(({ kind, state }) => HOLD_OF[kind] === blocker.kind && state === "LINE");
   return place === undefined ? null : now + Math.ceil((place.ahead + 1) / place.capacity) * meanMs;
 }

@@ -32,6 +32,21 @@ export function inputKey(expression: string, inputJson: string | null, field: st
   return text.length <= KEY_MAX ? text : `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }
 
+/**
+ * The same, but throws BAD_INPUT when the input has no such value: runs that lack it are not alike, and are not to be
+ * taken for each other. `how` is what runs are by it: unique, limited.
+ */
+export function requiredKey(
+  expression: string,
+  inputJson: string | null,
+  field: string,
+  how: string,
+): string {
+  const key = inputKey(expression, inputJson, field);
+  if (key !== null) return key;
+  throw badInput(field, `has no value at ${expression}, by which runs of this job are ${how}`);
+}
+
 function comparable(value: unknown, expression: string, field: string): unknown {
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
     throw badInput(field, `has a number at ${expression} that is too large to be told apart; use a string`);

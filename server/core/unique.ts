@@ -4,7 +4,7 @@
  * gets a run to follow either way.
  */
 import { durationMs, formatDuration } from "./duration.ts";
-import { checkInputKey, inputKey } from "./input-key.ts";
+import { checkInputKey, inputKey, requiredKey } from "./input-key.ts";
 import { badInput } from "./rejection.ts";
 
 /** `key` is an expression over the input (core/input-key); null: one for the whole job. */
@@ -61,12 +61,7 @@ export function findUniqueKey(unique: Unique, input: string | null, field: strin
   return unique.key === null ? "" : inputKey(unique.key, input, field);
 }
 
-/**
- * The key of a run with this input (JSON text). Throws BAD_INPUT when the input has no such value: runs that lack it
- * are not alike, and none of them is to be taken for another.
- */
+/** The key of a run with this input (JSON text). Throws BAD_INPUT when the input has no such value. */
 export function uniqueKey(unique: Unique, input: string | null, field: (name: string) => string): string {
-  const key = findUniqueKey(unique, input, field("input"));
-  if (key !== null) return key;
-  throw badInput(field("input"), `has no value at ${unique.key}, by which runs of this job are unique`);
+  return unique.key === null ? "" : requiredKey(unique.key, input, field("input"), "unique");
 }

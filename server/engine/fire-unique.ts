@@ -60,10 +60,15 @@ function withKey(entry: Decided): { entry: Decided; key: WantedKey | null } {
   try {
     return { entry, key: { jobId, key: uniqueKey(unique, entry.trigger.input ?? input, (name) => name) } };
   } catch (error) {
-    if (!(error instanceof Rejection)) throw error;
-    const decision = { fires: [], skipped: null, nextAt: null };
-    return { entry: { ...entry, decision, fault: `its input ${error.message}` }, key: null };
+    return { entry: { ...entry, ...stoppedBy(error) }, key: null };
   }
+}
+
+/** What a trigger does whose input has no key. Throws what is no Rejection. */
+export function stoppedBy(error: unknown): Pick<Decided, "decision" | "fault" | "gates"> {
+  if (!(error instanceof Rejection)) throw error;
+  const decision = { fires: [], skipped: null, nextAt: null };
+  return { decision, fault: `its input ${error.message}`, gates: null };
 }
 
 /** The first `count` fires stay; the others join what is skipped. */

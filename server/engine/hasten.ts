@@ -5,7 +5,7 @@ import { guarded, type Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import type { EngineContext } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
-import { checkNewInput, placeOf } from "./new-input.ts";
+import { checkNewInput, placeOf, readNewGates } from "./new-input.ts";
 import { releaseDue } from "./release.ts";
 import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
 
@@ -19,13 +19,14 @@ export async function hasten(
   if (input) checkNewInput(input);
   const { sql } = context;
   const singletons = input ? await readSingletons(sql, [runId], input) : [];
+  const gates = input ? await readNewGates(context, runId, input) : null;
   const hastened =
     singletons.length === 0
-      ? await write(sql, runId, input)
+      ? await write(sql, runId, input, gates)
       : await guarded(sql, async (transaction) => {
           const { free } = await lockSingletons(transaction, singletons);
           if (free.length === 0) throw keyHeld();
-          const written = await write(transaction as unknown as Sql, runId, input);
+          const written = await write(transaction as unknown as Sql, runId, input, gates);
           if (written) await moveKeys(transaction, free);
           return written;
         });
@@ -37,15 +38,31 @@ export async function hasten(
 }
 
 /** False when it does not wait for a time. */
-async function write(sql: Sql, runId: string, input: NewInput | undefined): Promise<boolean> {
+async function write(
+  sql: Sql,
+  runId: string,
+  input: NewInput | undefined,
+  gates: string | null,
+): Promise<boolean> {
   const place = input && placeOf(input);
   // Stored to the millisecond, now might be rounded into the future: the one before is over.
   const rows = await sql`
     with hastened as (
       update escapement.waiting set wake_at = least(wake_at, escapement.clock() - interval '1 ms')
         ${place ? sql`, input = ${place.input}::text, payload = ${place.payload}::smallint` : sql``}
+        ${gates ? sql`, gates = ${gates}::text` : sql``}
       where id = ${runId} and wake_at is not null returning id
     )
+    ${
+      gates
+        ? sql`, moved as (
+      update escapement.place p set key = g.key
+      from hastened h, jsonb_to_recordset(${gates}::text::jsonb) as g(gate int, key text)
+      -- It stands nowhere while it waits for its time, so this is nobody's place.
+      where p.run_id = h.id and p.gate_id = g.gate and p.key <> g.key and p.state = 'AHEAD'
+    )`
+        : sql``
+    }
     ${
       place?.beside
         ? sql`, placed as (

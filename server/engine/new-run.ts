@@ -135,7 +135,9 @@ export async function resolveItems(
             gateId: await context.catalog.affinityGate(version.namespaceId),
             value: checkAffinity(item.affinity, field("affinity")),
           };
-    const gates = gatesOf(version.gates, priority, affinity) ?? (version.paused ? [] : null);
+    const json = item.inputBytes == null ? (item.input ?? version.input) : null;
+    const gates =
+      gatesOf(version.gates, priority, affinity, json, field("input")) ?? (version.paused ? [] : null);
     const run: NewRun = {
       version,
       queueId: version.queueId,

@@ -10,7 +10,7 @@ import { guarded, type Sql } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
-import { checkNewInput, placeOf } from "./new-input.ts";
+import { checkNewInput, placeOf, readNewGates } from "./new-input.ts";
 import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
 
 /** Which runs go back, and how fast. */
@@ -20,6 +20,8 @@ export interface RedriveOrder {
   deadOnly?: boolean;
   /** Instead of the input they had. */
   input?: NewInput | undefined;
+  /** Instead of the gates they had, as JSON text; another input has other keys. */
+  gates?: string | null | undefined;
   /** The first starts at `startAt` (epoch milliseconds), each next one `everyMs` later; absent: all at once. */
   spread?: { startAt: number; everyMs: number } | null;
 }
@@ -40,6 +42,7 @@ export async function redrive(
   const [moved] = await redriveAll(context, {
     runIds: [runId],
     input: options.input,
+    gates: options.input && (await readNewGates(context, runId, options.input)),
     deadOnly: options.deadOnly ?? false,
   });
   if (moved) return moved;
@@ -131,7 +134,8 @@ async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, gates, fence, failures, lost, released, retry, checkpoint, wake_at, wake_kind)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, gates, fence, 0, 0, released, retry, checkpoint, g.wakes,
+        scheduled_at, e.input, e.payload, tags, ${order.gates ? sql`${order.gates}::text` : sql`gates`},
+        fence, 0, 0, released, retry, checkpoint, g.wakes,
         case when g.wakes is not null then 'TIME' end
       from gone g join edit e on e.id = g.id where g.wakes is not null or g.gates is not null
     )

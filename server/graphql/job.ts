@@ -1,6 +1,6 @@
 /** Jobs. Runs and triggers add their lists to it. */
 import type { Execution } from "../core/execution.ts";
-import type { OverlapPolicy } from "../core/gate.ts";
+import type { KeyLimit as Limit, OverlapPolicy } from "../core/gate.ts";
 import type { LatePolicy } from "../core/run.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
 import { findJob, type Job, listJobs } from "../store/jobs.ts";
@@ -46,6 +46,22 @@ const ExecutionType = builder.enumType("Execution", {
     MAP: { description: "A ROOT that starts PARTs, which may start more." },
     MAP_REDUCE: { description: "The same, and a REDUCE with all results once all of them have ended." },
   } satisfies Record<Execution, object>,
+});
+
+const KeyLimit = builder.objectRef<Limit>("KeyLimit").implement({
+  description: "At most so many runs per key.",
+  fields: (t) => ({
+    key: t.exposeString("key", { description: "A path into the input, such as input.customer." }),
+    max: t.exposeInt("max"),
+  }),
+});
+
+const KeyLimitInput = builder.inputType("KeyLimitInput", {
+  description: "At most so many runs per key. A start whose input has nothing at the path is refused.",
+  fields: (t) => ({
+    key: t.string({ required: true, description: "A path into the input, such as input.customer." }),
+    max: t.int({ required: true }),
+  }),
 });
 
 export const JobType = builder.objectRef<Job>("Job");
@@ -97,6 +113,11 @@ builder.node(JobType, {
     maxParallel: t.exposeInt("maxParallel", {
       nullable: true,
       description: "Runs of it ready or running at once, in the whole cluster.",
+    }),
+    maxParallelPerKey: t.expose("maxParallelPerKey", {
+      type: KeyLimit,
+      nullable: true,
+      description: "The same for its runs with equal keys.",
     }),
     retention: t.expose("retention", {
       type: Retention,
@@ -171,6 +192,10 @@ const JobInput = builder.inputType("JobInput", {
     maxParallel: t.int({
       description: "Runs of it ready or running at once, in the whole cluster. Unset: no limit.",
     }),
+    maxParallelPerKey: t.field({
+      type: KeyLimitInput,
+      description: "The same for its runs with equal keys.",
+    }),
     retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
     late: t.field({ type: Late, defaultValue: "RUN" }),
     unique: t.field({ type: UniqueInput }),
@@ -194,6 +219,7 @@ const JobPatch = builder.inputType("JobPatch", {
     overlap: t.field({ type: Overlap }),
     execution: t.field({ type: ExecutionType }),
     maxParallel: t.int(),
+    maxParallelPerKey: t.field({ type: KeyLimitInput }),
     retention: t.field({ type: RetentionInput }),
     late: t.field({ type: Late }),
     unique: t.field({ type: UniqueInput }),

@@ -1,6 +1,7 @@
 /** Runs: what they are. run-lists.ts finds them, run-changes.ts starts and stops them. */
 import { STEPS } from "../core/execution.ts";
 import { explain } from "../core/explain.ts";
+import { HOLD_OF } from "../core/gate.ts";
 import type { Requirement } from "../core/placement.ts";
 import { notFound } from "../core/rejection.ts";
 import { HOLD_KINDS, type HoldKind, isEnded, RUN_STATES } from "../core/run.ts";
@@ -62,7 +63,7 @@ async function holdsOf(run: Run, { load }: Context): Promise<Hold[]> {
   return [
     ...(run.wakeKind === null ? [] : [{ kind: run.wakeKind, until: run.wakeAt, runIds: [] }]),
     ...(runIds.length === 0 ? [] : [{ kind: "DEPENDENCY" as const, until: null, runIds }]),
-    ...(gate === null ? [] : [{ kind: gate.kind, until: null, runIds: gate.heldBy }]),
+    ...(gate === null ? [] : [{ kind: HOLD_OF[gate.kind], until: null, runIds: gate.heldBy }]),
     ...(pause === null ? [] : [{ kind: "PAUSED" as const, until: null, runIds: [], pause }]),
   ];
 }

@@ -1,7 +1,7 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
 import { durationMs } from "../core/duration.ts";
 import type { Execution } from "../core/execution.ts";
-import { checkLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
+import { checkKeyLimit, checkLimit, type KeyLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
@@ -19,7 +19,7 @@ type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
 /** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
 export type JobInput = { name: string; type: string } & JobPatch;
 
-/** What is absent stays as it is; null clears description, input, limit, retention and unique, and else stands for "absent". */
+/** What is absent stays as it is; null clears description, input, limits, retention and unique, and else stands for "absent". */
 export type JobPatch = Optional<{
   description: string;
   tags: string[];
@@ -37,6 +37,8 @@ export type JobPatch = Optional<{
   overlap: OverlapPolicy;
   /** Null clears it: no limit. */
   maxParallel: number;
+  /** Null clears it: no limit. */
+  maxParallelPerKey: KeyLimit;
   retention: RetentionInput;
   late: LatePolicy;
   unique: UniqueInput;
@@ -56,6 +58,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   execution: "SINGLE",
   overlap: "PARALLEL",
   maxParallel: null,
+  maxParallelPerKey: null,
   retention: null,
   late: "RUN",
   unique: null,
@@ -161,6 +164,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     execution,
     overlap,
     maxParallel,
+    maxParallelPerKey,
     retention,
     late,
     unique,
@@ -185,11 +189,11 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     execution: execution ?? content.execution,
     overlap: overlap ?? content.overlap,
     maxParallel:
-      maxParallel === undefined
-        ? content.maxParallel
-        : maxParallel === null
-          ? null
-          : checkLimit(maxParallel, "maxParallel"),
+      maxParallel == null ? keep(maxParallel, content.maxParallel) : checkLimit(maxParallel, "maxParallel"),
+    maxParallelPerKey:
+      maxParallelPerKey == null
+        ? keep(maxParallelPerKey, content.maxParallelPerKey)
+        : checkKeyLimit(maxParallelPerKey, "maxParallelPerKey"),
     retention: retention == null ? keep(retention, content.retention) : checkRetention(retention, KEEPABLE),
     late: late ?? content.late,
     unique: unique == null ? keep(unique, content.unique) : checkUnique(unique),
@@ -213,16 +217,21 @@ function sameContent(job: JobContent, content: JobContent): boolean {
       (key) =>
         key === "retry" ||
         key === "unique" ||
+        key === "maxParallelPerKey" ||
         key === "requires" ||
         JSON.stringify(job[key]) === JSON.stringify(content[key]),
     ) &&
     sameMembers(job.retry, content.retry) &&
-    sameMembers(job.unique, content.unique)
+    sameMembers(job.unique, content.unique) &&
+    sameMembers(job.maxParallelPerKey, content.maxParallelPerKey)
   );
 }
 
 /** The database keeps an object's keys in an order of its own. */
-function sameMembers<Kind extends RetryPolicy | Unique>(one: Kind | null, other: Kind | null): boolean {
+function sameMembers<Kind extends RetryPolicy | Unique | KeyLimit>(
+  one: Kind | null,
+  other: Kind | null,
+): boolean {
   const sorted = (policy: Kind | null) => JSON.stringify(Object.entries(policy ?? {}).sort());
   return sorted(one) === sorted(other);
 }
@@ -256,11 +265,12 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel, late, "unique", execution)
+        dead_letter, overlap, max_parallel, max_parallel_per_key, late, "unique", execution)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
       ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
-      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int, ${content.late},
+      ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int,
+      ${content.maxParallelPerKey && sql.json({ ...content.maxParallelPerKey })}::jsonb, ${content.late},
       ${content.unique && sql.json(content.unique)}::jsonb,
       ${content.execution}
     from job cross join queue`;
@@ -270,13 +280,18 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
  * The gates of the `job` before it, which all its versions share. One that is not wanted any more lets everybody in
  * who still stands there.
  */
-function gatesOf(sql: Sql, namespaceId: number, { overlap, maxParallel }: JobContent): Fragment {
+function gatesOf(
+  sql: Sql,
+  namespaceId: number,
+  { overlap, maxParallel, maxParallelPerKey }: JobContent,
+): Fragment {
   const serial = overlap !== "PARALLEL";
   return sql`
     insert into escapement.gate (namespace_id, name, kind, job_id, capacity, policy)
     select ${namespaceId}, 'job/' || job.id || '/' || g.kind, g.kind, job.id, g.capacity, g.policy
     from job cross join (values
       ('OVERLAP', ${serial ? 1 : UNLIMITED}::int, ${serial ? overlap : null}::text),
+      ('KEY_CONCURRENCY', ${maxParallelPerKey?.max ?? UNLIMITED}::int, null),
       ('CONCURRENCY', ${maxParallel ?? UNLIMITED}::int, null)
     ) as g(kind, capacity, policy)
     where g.capacity < ${UNLIMITED} or exists (select from escapement.gate known where known.job_id = job.id and known.kind = g.kind)

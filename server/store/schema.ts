@@ -112,6 +112,8 @@ export const jobVersion = escapement.table(
     unique: jsonb(),
     overlap: text().notNull().default("PARALLEL"),
     maxParallel: integer(),
+    /** core/gate's KeyLimit. */
+    maxParallelPerKey: jsonb(),
     /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
     late: text().notNull().default("RUN"),
     /** core/execution's Execution. */
@@ -488,7 +490,7 @@ export const gate = escapement.table(
   (t) => [
     uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
     index("gate_job").on(t.jobId).where(sql`job_id is not null`),
-    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'CONCURRENCY')`),
+    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY')`),
     check("gate_capacity", sql`capacity >= 0`),
     check(
       "gate_policy",

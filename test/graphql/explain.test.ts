@@ -164,6 +164,32 @@ test("affinity, overlap and limits name their holders and count the line", async
   await expect.poll(async () => (await explain(third)).blocker?.kind).not.toBe("CONCURRENCY");
 });
 
+test("a limit per key names the key, how many of it go on, and who they are", async () => {
+  await register(`w-${count}`);
+  const job = await makeJob({ maxParallel: 5, maxParallelPerKey: { key: "input.customer", max: 2 } });
+  const [first, second, third, other] = [
+    await start(job, { input: { customer: "acme" } }),
+    await start(job, { input: { customer: "acme" } }),
+    await start(job, { input: { customer: "acme" } }),
+    await start(job, { input: { customer: "other" } }),
+  ];
+  const { summary, gates } = await explain(third);
+  expect(summary).toBe(`The run waits for a place of ${job} for key "acme", with 2 of 2 taken.`);
+  expect(gates.filter(({ kind }) => kind === "CONCURRENCY")).toMatchObject([
+    {
+      verdict: "BLOCK",
+      links: [
+        { kind: "RUN", id: first },
+        { kind: "RUN", id: second },
+      ],
+    },
+    { verdict: "PASS", message: `finds 3 of 5 places of ${job} taken` },
+  ]);
+  expect((await explain(other)).gates.map(({ message }) => message)).toContain(
+    `has one of 2 places of ${job} for key "other"`,
+  );
+});
+
 test("a paused job's run says who paused it and why", async () => {
   await register(`w-${count}`);
   const job = await makeJob();

@@ -49,6 +49,34 @@ test("a job tells its overlap policy and its limit, and a patch changes and clea
   await expect.poll(() => stateOf(second.id)).toBe("READY");
 });
 
+test("a job tells its limit per key, a patch changes and clears it, and runs of one key wait", async () => {
+  const FIELDS = "maxParallelPerKey { key max } version";
+  const limit = { key: "input.customer", max: 1 };
+  const { createJob } = await get(
+    server,
+    `mutation ($input: JobInput!) { createJob(input: $input) { ${FIELDS} } }`,
+    { input: { name: "keyed", type: "keyed", maxParallelPerKey: limit } },
+  );
+  expect(createJob).toEqual({ maxParallelPerKey: limit, version: 1 });
+  const first = await start({ job: "keyed", input: { customer: 1 } });
+  const second = await start({ job: "keyed", input: { customer: 1 } });
+  expect(second.holds).toMatchObject([{ kind: "CONCURRENCY", runs: [{ id: first.id }] }]);
+  expect((await start({ job: "keyed", input: { customer: 2 } })).state).toBe("READY");
+  const { status, body } = await server.call("POST", "/v1/runs", {
+    runs: [{ job: "keyed", input: { customer: 1 } }, { job: "keyed" }],
+  });
+  expect({ status, body }).toMatchObject({
+    status: 400,
+    body: { code: "bad_input", field: "runs[1].input" },
+  });
+  const UPDATE = `mutation ($input: JobPatch!) { updateJob(name: "keyed", input: $input) { ${FIELDS} } }`;
+  const update = async (input: object) => (await get(server, UPDATE, { input })).updateJob;
+  expect(await update({ description: "other" })).toEqual({ maxParallelPerKey: limit, version: 2 });
+  expect(await update({ maxParallelPerKey: null })).toEqual({ maxParallelPerKey: null, version: 3 });
+  // Those in line go in with the next repair.
+  await expect.poll(() => stateOf(second.id)).toBe("READY");
+});
+
 test("a run over the worker protocol takes affinity, too", async () => {
   const run = { job: "plain", affinity: { group: "rest", key: "k" } };
   const { body } = await server.call("POST", "/v1/runs", { runs: [run, run] });
@@ -98,6 +126,14 @@ test("what is paused says by whom and why, on the run, the job and in the list, 
 
 test.each([
   ["maxParallel", 'mutation { createJob(input: { name: "bad", type: "bad", maxParallel: -1 }) { id } }'],
+  [
+    "maxParallelPerKey.max",
+    'mutation { createJob(input: { name: "bad", type: "bad", maxParallelPerKey: { key: "input.a", max: 0 } }) { id } }',
+  ],
+  [
+    "maxParallelPerKey.key",
+    'mutation { createJob(input: { name: "bad", type: "bad", maxParallelPerKey: { key: "$.a", max: 1 } }) { id } }',
+  ],
   [
     "affinity.key",
     'mutation { startRun(input: { job: "plain", affinity: { group: "g", key: "" } }) { id } }',

@@ -41,6 +41,8 @@ export const JobQuery = graphql(`
       group
       input
       priority
+      maxParallel
+      maxParallelPerKey { key max }
       retry {
         __typename
         ... on RetryOff { off }

@@ -183,6 +183,20 @@ function Definition({ job }: { job: Job }) {
         </dd>
         <dt>Priority</dt>
         <dd>{job.priority}</dd>
+        {job.maxParallel !== null && (
+          <>
+            <dt>At once</dt>
+            <dd>{job.maxParallel} in the whole cluster</dd>
+          </>
+        )}
+        {job.maxParallelPerKey !== null && (
+          <>
+            <dt>At once per key</dt>
+            <dd>
+              {job.maxParallelPerKey.max} with the same <Chip>{job.maxParallelPerKey.key}</Chip>
+            </dd>
+          </>
+        )}
         <dt>Retries</dt>
         <dd>{retryInWords(job.retry)}</dd>
         <dt>Timeout</dt>
