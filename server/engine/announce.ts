@@ -23,6 +23,11 @@ export async function announceForeign(context: EngineContext): Promise<number> {
   channel.publish(
     told.map(({ runId: id, awaited: _, gated: __, ...run }) => ({ kind: "run" as const, id, ...run })),
   );
+  // Before their places are handed on, as in `leave`: the dependents stand in line by then.
+  await releaseDependents(
+    context,
+    told.filter((run) => run.awaited).map((run) => run.runId),
+  );
   const waiting = told.filter((run) => run.state === "WAITING");
   const gated = told.filter((run) => run.gated);
   await context.gates.work({
@@ -39,9 +44,5 @@ export async function announceForeign(context: EngineContext): Promise<number> {
       waits.map((wait) => wait.id),
     );
   }
-  await releaseDependents(
-    context,
-    told.filter((run) => run.awaited).map((run) => run.runId),
-  );
   return told.length;
 }

@@ -278,7 +278,6 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
   if (queues.size > 0) channel.publishReady([...queues]);
   if (changes.length > 0) channel.publish(changes);
   if (due) channel.publishDue();
-  handOn(context, departed);
   const awaited = departed.filter((run) => run.awaited && run.to !== "WAITING" && run.to !== "READY");
   await releaseDependents(
     context,
@@ -286,6 +285,8 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
   );
   const waitedFor = departed.flatMap((run) => (run.waitedFor ?? []).map(String));
   if (waitedFor.length > 0) await settleWaits(context, waitedFor);
+  // Last: who waited for one of them stands in line by then, and gets its place when it is the first there.
+  handOn(context, departed);
 }
 
 /** Frees the places of runs that had some, and lets children with gates stand in line. */

@@ -50,10 +50,11 @@ export async function failStranded(context: EngineContext, guard: LeaderGuard): 
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", awaited from gone`;
   if (failed.length === 0) return 0;
   channel.publish(failed.map((run) => runChange(run, "FAILED")));
-  context.gates.soon({ left: failed.map(({ id }) => id) });
   await releaseDependents(
     context,
     failed.filter(({ awaited }) => awaited).map(({ id }) => id),
   );
+  // Last, as in `leave`: the dependents stand in line by then.
+  context.gates.soon({ left: failed.map(({ id }) => id) });
   return failed.length;
 }

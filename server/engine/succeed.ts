@@ -62,11 +62,12 @@ export async function succeed(context: EngineContext, successes: Success[]): Pro
     from gone`;
   if (ended.length === 0) return [];
   channel.publish(ended.map((run) => runChange(run, "SUCCEEDED")));
-  const gated = ended.filter((run) => run.gated);
-  if (gated.length > 0) context.gates.soon({ left: gated.map((run) => run.id) });
   await releaseDependents(
     context,
     ended.filter((run) => run.awaited).map((run) => run.id),
   );
+  // Last, as in `leave`: the dependents stand in line by then.
+  const gated = ended.filter((run) => run.gated);
+  if (gated.length > 0) context.gates.soon({ left: gated.map((run) => run.id) });
   return ended.map((run) => run.n - 1);
 }

@@ -63,10 +63,11 @@ export async function announceUnqueued(
   );
   channel.publish([...runs.map((run) => runChange(run, state)), ...freed]);
   if (freed.length > 0) channel.publishDue();
-  const gated = runs.flatMap((run) => (run.gated ? [run.id] : []));
-  if (gated.length > 0) context.gates.soon({ left: gated });
   await releaseDependents(
     context,
     runs.flatMap((run) => (run.awaited ? [run.id] : [])),
   );
+  // Last, as in `leave`: the dependents stand in line by then.
+  const gated = runs.flatMap((run) => (run.gated ? [run.id] : []));
+  if (gated.length > 0) context.gates.soon({ left: gated });
 }

@@ -156,7 +156,7 @@ test("what a crash between an end and the handing on of its place left, the repa
 });
 
 test("50 keys, 4 servers, 16 workers and leases that are lost: no two at once, in order, all end", async () => {
-  const RUNS = 1_000;
+  const RUNS = 2_000;
   const guard = await a.lead();
   const keyOf = new Map<string, string>();
   const started = (async () => {

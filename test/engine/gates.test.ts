@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { announceForeign } from "../../server/engine/announce.ts";
 import type { StartItem } from "../../server/engine/engine.ts";
 import { expire } from "../../server/engine/expire.ts";
 import { createFire } from "../../server/engine/fire.ts";
@@ -86,6 +87,28 @@ test("runs with equal affinity go one after the other, first come first served, 
   await a.sql`update escapement.lease set expires_at = escapement.clock() - interval '1 ms'`;
   await expire(a.context, await a.lead());
   await finish();
+});
+
+test("a run that waits for the holder of its key keeps its place before those that came later, however that ends", async () => {
+  const claimed = async () => only(await take("plain")).leaseId;
+  const ends: ((holder: string) => Promise<unknown>)[] = [
+    async () => settle(await claimed()),
+    async () => settle(await claimed(), "failed"),
+    (holder) => a.engine.cancel(holder, null),
+    async () => {
+      await a.sql`select escapement.complete(${await claimed()}, null)`;
+      await announceForeign(a.context);
+    },
+  ];
+  for (const end of ends) {
+    const holder = await start("plain", keyed("chain"));
+    const waiter = await start("plain", keyed("chain", { after: [holder.id] }));
+    const later = await start("plain", keyed("chain"));
+    await end(holder.id);
+    await becomes(waiter.id, "READY");
+    expect(await a.stateOf(later.id)).toBe("WAITING");
+    await finish();
+  }
 });
 
 test("a list of runs is let in by the same rules, and its answer says who waits", async () => {

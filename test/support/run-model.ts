@@ -122,6 +122,12 @@ export class RunModel {
   }
 
   start(asked: NewModelRun): ModelRun {
+    const run = this.#add(asked);
+    this.#pass();
+    return run;
+  }
+
+  #add(asked: NewModelRun): ModelRun {
     const unique = this.jobs[asked.job]?.unique;
     const delayMs = unique?.kind === "debounce" ? unique.delayMs : asked.delayMs;
     const run: ModelRun = {
@@ -152,7 +158,6 @@ export class RunModel {
     for (const id of asked.after ?? []) if (!this.#isOver(id)) run.holds.set(id, "AFTER");
     for (const id of asked.joins ?? []) this.#join(run, id);
     this.#enter(run);
-    this.#pass();
     return run;
   }
 
@@ -208,6 +213,7 @@ export class RunModel {
       run.released += 1;
       this.#leave(run, lease, "RELEASED", "READY");
     } else this.#fail(run, lease, "FAILED", retry, retryAfterMs);
+    this.#pass();
     return this.settle(lease, said);
   }
 
@@ -272,6 +278,7 @@ export class RunModel {
         this.#leave(run, lease, outcome, run.lost < MAX_LOST_LEASES ? "READY" : "FAILED");
       }
     }
+    this.#pass();
     for (const run of this.runs.values()) {
       if (run.state !== "WAITING" || run.wakeAt === null || run.wakeAt > this.now) continue;
       run.wakeAt = null;
@@ -319,17 +326,16 @@ export class RunModel {
     lease.over = { outcome, state: to, ...(retryInMs === undefined ? {} : { retryInMs }) };
     run.lease = null;
     if (isEnded(to)) {
-      // Its children find its places free, and those who join it find its children.
+      // Whoever waits for it stands in line when its places are free; those who join it find its children.
       for (const place of run.places) place.state = "AWAY";
       if (to === "SUCCEEDED") for (const call of lease.staged) this.#bear(run, call);
       this.#end(run, to);
     } else run.state = to;
-    this.#pass();
   }
 
   #bear(parent: ModelRun, { runs, join, job }: ModelLease["staged"][number]): void {
-    for (const id of runs) this.start({ id, job, priority: 5, parent: parent.id });
-    if (join !== null) this.start({ id: join, job, priority: 5, joins: runs, parent: parent.id });
+    for (const id of runs) this.#add({ id, job, priority: 5, parent: parent.id });
+    if (join !== null) this.#add({ id: join, job, priority: 5, joins: runs, parent: parent.id });
   }
 
   #end(run: ModelRun, state: RunState): void {
