@@ -11,6 +11,7 @@ import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { noteReruns } from "./rerun.ts";
+import { arePlain, insertPlain } from "./start-plain.ts";
 import { startUnique, type UniqueRequest } from "./start-unique.ts";
 import { holdForOthers } from "./waits.ts";
 
@@ -29,7 +30,11 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       const takers = await reserveTakers(requests, handOff.reserve);
       let answers: Inserted[] | null = null;
       try {
-        answers = await insertRuns(sql, requests, `${context.serverId}/start`, [], takers.of);
+        const source = `${context.serverId}/start`;
+        answers =
+          takers.of.size === 0 && arePlain(requests)
+            ? await insertPlain(sql, requests, source)
+            : await insertRuns(sql, requests, source, [], takers.of);
         announceStarted(context, requests, answers);
         return answers;
       } finally {

@@ -349,6 +349,28 @@ test("a list starts whole or not at all", async () => {
   expect(await t.sql`select count(*)::int as n from escapement.run`).toEqual(before);
 });
 
+test("a mixed list is answered in its order, each run with what was asked for it", async () => {
+  const asked = Array.from({ length: 60 }, (_, n) => ({
+    ...at(["plain", "once", "stubborn"][n % 3] as string),
+    priority: n % 5,
+    input: n % 4 === 0 ? null : JSON.stringify({ n, text: '"\\{},' }),
+    // Also what is inserted the long way.
+    ...(n === 40 && { tags: ["a"] }),
+  }));
+  for (const items of [asked.slice(0, 40), asked.slice(40)]) {
+    const started = await t.engine.start(items);
+    const rows = await t.sql`
+      select r.id, j.name as job, r.priority, r.input, r.version_id = j.version_id and r.queue_id = v.queue_id as fits
+      from escapement.ready r join escapement.job j on j.id = r.job_id join escapement.job_version v on v.id = j.version_id
+      where r.id = any(${started.map(({ id }) => id)}::bigint[]) order by r.id`;
+    expect(rows.map(({ id }) => id)).toEqual(started.map(({ id }) => id));
+    expect(rows.map(({ job, priority, input, fits }) => ({ job, priority, input, fits }))).toEqual(
+      items.map(({ job, priority, input }) => ({ job, priority, input, fits: true })),
+    );
+  }
+  await t.sql`delete from escapement.ready`;
+});
+
 test("a large input is written once, beside the run, and arrives whole", async () => {
   const input = JSON.stringify({ text: "x".repeat(10_000) });
   await start("plain", { input });
