@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { childStep } from "../core/execution.ts";
-import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
+import { badInput, conflict, illegalState, notFound, unavailable } from "../core/rejection.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { readParts } from "../store/parts.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
@@ -63,6 +63,7 @@ export async function startChildren(
       await refuseCycles(transaction, held.runId, items, options);
       const parts = await partsOf(transaction, context, held, runs);
       refuseUnique(runs, new Set(parts), options);
+      if (request.now && parts.length > 0) await refuseCancelled(transaction, held);
       const fresh = request.now
         ? await startNow(transaction, context, request, runs, options)
         : await staged(transaction, held, request, runs, options);
@@ -178,6 +179,17 @@ async function partsOf(
     becomePart(run);
     return [at];
   });
+}
+
+/**
+ * Parts go with their root when that is cancelled: either the lock here makes whoever cancels wait and find them, or
+ * they are too late. Throws ILLEGAL_STATE.
+ */
+async function refuseCancelled(transaction: Transaction, { runId, secret }: Held): Promise<void> {
+  const [lease] = await transaction<{ cancelled: boolean }[]>`
+    select cancel_at is not null as cancelled from escapement.lease
+    where id = ${runId} and secret = ${secret} for share`;
+  if (lease?.cancelled) throw illegalState("somebody asked to cancel the run; stop working on it");
 }
 
 /** Null when a job has changed. */

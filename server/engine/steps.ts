@@ -70,10 +70,11 @@ async function stageFollowers(context: EngineContext, lent: Lent[]): Promise<voi
       (executors.get(root.id) ?? []).map((queueId) => follower(root, queueId, false)),
     );
     const ends = roots.map((root) => follower(root, root.queueId, true));
-    const ids = await stage(transaction, [...parts, ...ends]);
+    // The reduces first: who cancels in the order of the ids never lets one start.
+    const ids = await stage(transaction, [...ends, ...parts]);
     await noteSteps(
       transaction,
-      ids.map((id, at) => ({ id, step: at < parts.length ? "PART" : "REDUCE" })),
+      ids.map((id, at) => ({ id, step: at < ends.length ? "REDUCE" : "PART" })),
     );
   });
 }

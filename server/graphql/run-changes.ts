@@ -210,7 +210,8 @@ builder.mutationFields((t) => ({
   }),
   cancelRun: t.field({
     type: RunType,
-    description: "A waiting or ready run ends at once; a running one is told to stop.",
+    description:
+      "A waiting or ready run ends at once; a running one is told to stop. A ROOT takes along what it has dealt out, also when it has ended itself; so does its REDUCE.",
     args: { id: t.arg.id({ required: true }), reason: t.arg.string() },
     resolve: async (_root, { id, reason }, context, info) => {
       await runOf(context, id);
@@ -221,7 +222,7 @@ builder.mutationFields((t) => ({
   cancelRuns: t.field({
     type: BulkChangeType,
     description:
-      "Cancels what the filter finds of runs that have not ended, oldest first; `{}` finds all. Running ones are told to stop.",
+      "Cancels what the filter finds of runs that have not ended, oldest first; `{}` finds all. Running ones are told to stop. ROOTs take along what they have dealt out, which counts as changed.",
     args: {
       namespace: t.arg.string({ description: "Unset: every one the caller may see." }),
       filter: t.arg({ type: RunFilter, required: true }),
