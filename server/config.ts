@@ -85,6 +85,8 @@ export const LIMITS = {
   /** Rows that one round of the gates' repair looks at in each of its walks: some 20 ms every three seconds. */
   repairPage: 5_000,
   expireBatch: 500,
+  /** Maps whose parts one statement looks through: some 50 ms for each 10,000 of them. */
+  concludeBatch: 10,
   /** Changes made by the SQL functions that the leader tells of at once. */
   announceBatch: 1_000,
 } as const;

@@ -3,7 +3,9 @@
  * have ended. Any server may do either: deleting the waiting row is the guard, so nothing is released twice.
  */
 import { LIMITS } from "../config.ts";
+import { SERVER_GROUP } from "../core/execution.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
+import { conclude } from "./conclude.ts";
 import { type EngineContext, isPaused, type MovedRun, runChange, unblocked } from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
@@ -141,12 +143,25 @@ async function releaseUnheld(context: EngineContext, ids: string[]): Promise<voi
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId", false as gated from gone
     union all
     select w.id, 0, 0, 0, true from escapement.waiting w where w.id = any(${ids}::bigint[]) and w.gates is not null`;
-  announceReady(
-    context,
-    rows.filter((row) => !row.gated),
-  );
+  const moved = rows.filter((row) => !row.gated);
+  announceReady(context, moved);
+  const groups = moved.map(({ queueId }) => context.catalog.queue(queueId)?.group);
+  // A queue that is not known here may be the server's, too: another server's root has made it.
+  if (groups.some((group) => group === undefined || group === SERVER_GROUP)) await concludeReady(context);
   // Not waited for: the gates themselves may have ended what was waited for, and would wait for themselves.
   context.gates.soon({ entering: rows.filter((row) => row.gated).map((row) => row.id) });
+}
+
+/** Ends the reduces that are the server's own and ready. */
+async function concludeReady(context: EngineContext): Promise<void> {
+  for (;;) {
+    const concluded = await conclude(context);
+    await releaseDependents(
+      context,
+      concluded.filter(({ awaited }) => awaited).map(({ id }) => id),
+    );
+    if (concluded.length < LIMITS.concludeBatch) return;
+  }
 }
 
 /** The rows of `gone` into the priority table, as of `now`. */
@@ -206,6 +221,7 @@ export async function repairHolds(context: EngineContext): Promise<void> {
     context,
     unheld.map((row) => row.id),
   );
+  await concludeReady(context);
   // Staged while the lease was being taken away: those runs will never be.
   await sql`
     delete from escapement.staged s

@@ -4,7 +4,7 @@
  * staged, and vanish when it does not; so a root that is tried again has them anew, and nothing happens twice.
  */
 import { RHYTHM } from "../config.ts";
-import { reduces, type Step } from "../core/execution.ts";
+import { reducedByServer, SERVER_GROUP, type Step } from "../core/execution.ts";
 import { fits, narrowed } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
@@ -35,7 +35,7 @@ export async function stepsOf(context: EngineContext, lent: Lent[]): Promise<Map
   const ids = lent.map(({ id }) => id);
   const parts = await readParts(context.sql, ids);
   const steps = new Map(ids.map((id): [string, Step] => [id, parts.get(id) ?? "ROOT"]));
-  const roots = lent.filter(({ id, version }) => steps.get(id) === "ROOT" && reduces(version.execution));
+  const roots = lent.filter(({ id }) => steps.get(id) === "ROOT");
   if (roots.length > 0) await stageFollowers(context, roots);
   return steps;
 }
@@ -53,6 +53,7 @@ export async function noteSteps(
 
 async function stageFollowers(context: EngineContext, lent: Lent[]): Promise<void> {
   const executors = await readAudience(context, lent);
+  const reducers = await readReducers(context, lent);
   await guarded(context.sql, async (transaction) => {
     // Awaited by its reduce, which is not there yet.
     const held = await transaction<Pick<Root, "id" | "queueId" | "priority" | "tags" | "retry">[]>`
@@ -69,7 +70,7 @@ async function stageFollowers(context: EngineContext, lent: Lent[]): Promise<voi
     const parts = roots.flatMap((root) =>
       (executors.get(root.id) ?? []).map((queueId) => follower(root, queueId, false)),
     );
-    const ends = roots.map((root) => follower(root, root.queueId, true));
+    const ends = roots.map((root) => follower(root, reducers.get(root.id) ?? root.queueId, true));
     // The reduces first: who cancels in the order of the ids never lets one start.
     const ids = await stage(transaction, [...ends, ...parts]);
     await noteSteps(
@@ -97,6 +98,21 @@ function follower(root: Root, queueId: number, ends: boolean): StagedChild {
     retry,
   };
   return { run, secret, call: 0, joins: ends ? -1 : null, awaited: true, waits: [] };
+}
+
+/** The queues of reduces that are not for the executors of their root's queue. */
+async function readReducers({ catalog }: EngineContext, lent: Lent[]): Promise<Map<string, number>> {
+  const maps = lent.filter(({ version }) => reducedByServer(version.execution));
+  if (maps.length === 0) return new Map();
+  const queueIds = await catalog.ensureQueues(
+    maps.map(({ version: { namespaceId, type } }) => ({
+      namespaceId,
+      group: SERVER_GROUP,
+      type,
+      requirement: {},
+    })),
+  );
+  return new Map(maps.map(({ id }, at) => [id, queueIds[at] as number]));
 }
 
 /** Per broadcast, the queues of the executors that are alive in its group now: one each, for that executor alone. */

@@ -43,8 +43,14 @@ const ExecutionType = builder.enumType("Execution", {
       description:
         "A ROOT that prepares, a PART for each executor of the group that is alive when the root starts, for it alone, and a REDUCE with all their results.",
     },
-    MAP: { description: "A ROOT that starts PARTs, which may start more." },
-    MAP_REDUCE: { description: "The same, and a REDUCE with all results once all of them have ended." },
+    MAP: {
+      description:
+        "A ROOT that starts PARTs, which may start more. Its REDUCE is the server's own: it fails unless every PART succeeded.",
+    },
+    MAP_REDUCE: {
+      description:
+        "The same, and a REDUCE with all results, failures too, once all of them have ended; it decides the outcome.",
+    },
   } satisfies Record<Execution, object>,
 });
 

@@ -9,7 +9,7 @@ import { readDead } from "../store/dead-letters.ts";
 import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
 import { type Job, type JobActivity, readJobActivity, readJobs } from "../store/jobs.ts";
 import { type Redrive, readOrigins, readRedrives, readReruns } from "../store/lineage.ts";
-import { readParts } from "../store/parts.ts";
+import { readParts, readReduces } from "../store/parts.ts";
 import { type Pause, readJobPauses, readPauses } from "../store/pauses.ts";
 import {
   type Attempt,
@@ -45,6 +45,8 @@ export interface Loaders {
   dependencies: Load<string, string[]>;
   /** PART or REDUCE; null for others. */
   step: Load<string, Step>;
+  /** The id of a root's reduce. */
+  reduce: Load<string, string>;
   /** True for dead letters, null for others. */
   dead: Load<string, true>;
   redrives: Load<string, Redrive[]>;
@@ -91,6 +93,7 @@ export function createLoaders(sql: Sql): Loaders {
     attempts: batched((ids) => readAttempts(sql, ids)),
     dependencies: batched((ids) => readDependencies(sql, ids)),
     step: batched((ids) => readParts(sql, ids)),
+    reduce: batched((ids) => readReduces(sql, ids)),
     dead: batched((ids) => readDead(sql, ids)),
     redrives: batched((ids) => readRedrives(sql, ids)),
     rerunOf: batched((ids) => readOrigins(sql, ids)),

@@ -120,6 +120,17 @@ builder.node(RunType, {
           ? null
           : ((await context.load.step(run.id)) ?? "ROOT"),
     }),
+    reduce: t.field({
+      type: RunType,
+      nullable: true,
+      description:
+        "Of a ROOT that has dealt out: the REDUCE, whose state is that of the whole. A MAP's is the server's own; it fails unless every PART succeeded.",
+      resolve: async (run, _args, context) => {
+        if ((await versionOf(run, context)).execution === "SINGLE") return null;
+        const id = await context.load.reduce(run.id);
+        return id === null ? null : context.load.run(id);
+      },
+    }),
     holds: t.field({ type: [HoldType], resolve: (run, _args, context) => holdsOf(run, context) }),
     explain: t.field({
       type: ExplanationType,

@@ -32,3 +32,15 @@ export async function readOpenFollowers(sql: Sql, runIds: string[]): Promise<str
     select id from member where state in ('WAITING', 'READY', 'RUNNING') order by step = 'REDUCE' desc, id`;
   return rows.map(({ id }) => id);
 }
+
+/** The reduces of roots that have dealt out; a root has one at most. */
+export async function readReduces(sql: Sql, rootIds: string[]): Promise<Map<string, string>> {
+  const rows = await sql<{ rootId: string; id: string }[]>`
+    select root.id as "rootId", child.id from unnest(${rootIds}::bigint[]) as root(id) cross join lateral (
+      select r.id from escapement.run r
+      where r.parent_id = root.id and r.id > root.id
+        and (select p.step from escapement.part p where p.run_id = r.id) = 'REDUCE'
+      limit 1
+    ) child`;
+  return new Map(rows.map(({ rootId, id }) => [rootId, id]));
+}

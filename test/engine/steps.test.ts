@@ -1,8 +1,9 @@
 /** MAP, MAP_REDUCE and BROADCAST (PowerJob P4): jobs of several steps, and what races with them. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { announceForeign } from "../../server/engine/announce.ts";
 import type { ClaimedLease } from "../../server/engine/engine.ts";
 import { expire } from "../../server/engine/expire.ts";
-import { releaseDue } from "../../server/engine/release.ts";
+import { releaseDue, repairHolds } from "../../server/engine/release.ts";
 import { failStranded } from "../../server/engine/stranded.ts";
 import { readJoined } from "../../server/store/joined.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
@@ -138,16 +139,94 @@ test("a large input reaches every step", async () => {
   expect(await take()).toMatchObject({ step: "REDUCE", input });
 });
 
-test("a map has parts and no reduce", async () => {
+const reduceOf = async (root: ClaimedLease) => {
+  const [row] = await t.sql<{ id: string; state: string; output: string | null; error: string | null }[]>`
+    select r.id, r.state, r.output, r.error from escapement.run r join escapement.part p on p.run_id = r.id
+    where p.step = 'REDUCE' and r.parent_id = ${root.runId}`;
+  return row;
+};
+
+test("a map has succeeded when all its parts have: the server reduces, and no executor is asked", async () => {
   await start("walk");
   const root = await take();
   expect(root.step).toBe("ROOT");
-  await map(root, ["1"]);
+  await map(root, ["1", "2"]);
+  await t.engine.startChildren(root.leaseId, { runs: [at("plain")], now: false });
+  expect(await reduceOf(root)).toBeUndefined();
   await finish(root);
-  const part = await take();
-  expect(part.step).toBe("PART");
-  await finish(part);
+  const leases = await takeMany(5);
+  const [one, two] = leases.filter(({ step }) => step === "PART");
+  const other = leases.find(({ job }) => job === "plain");
+  if (!one || !two || !other) throw new Error("there are two parts and another run");
+  await map(one, ["3"]);
+  for (const lease of [one, two]) await finish(lease);
+  // What a map starts of other jobs it waits for, and its failure is that run's own.
+  await fail(other);
+  expect(await reduceOf(root)).toMatchObject({ state: "WAITING" });
+  await finish(await take());
+  expect(await reduceOf(root)).toMatchObject({ state: "SUCCEEDED", output: '{"parts" : 3}', error: null });
   expect(await takeMany(5)).toEqual([]);
+});
+
+test("a map has failed when a part has, however deep; retried after the part has been, it looks anew", async () => {
+  await start("walk");
+  const root = await take();
+  const [joining] = await t.engine.start([at("plain", { joins: [root.runId] })]);
+  await map(root, ["1", "2"]);
+  await finish(root);
+  const [one, two] = await takeMany(2);
+  if (!one || !two) throw new Error("there are two parts");
+  await map(one, ["3"]);
+  await finish(one);
+  await finish(two);
+  const deep = await take();
+  await fail(deep);
+  const reduce = await reduceOf(root);
+  expect(reduce).toMatchObject({ state: "FAILED", output: null });
+  expect(JSON.parse(reduce?.error ?? "")).toEqual({
+    type: "PartsFailed",
+    message: "1 of 3 parts did not succeed",
+  });
+  // Who waits for the whole sees it.
+  const join = await take();
+  expect(join.runId).toBe(joining?.id);
+  expect((await resultsOf(join)).sort()).toEqual(["FAILED", "FAILED", ...new Array(3).fill("SUCCEEDED")]);
+  await finish(join);
+  // What is lost are the parts, not the look at them.
+  const dead = await t.sql`select run_id as id from escapement.dead_letter where run_id >= ${root.runId}`;
+  expect(dead).toEqual([{ id: deep.runId }]);
+  await t.engine.redrive(deep.runId);
+  await finish(await take());
+  await t.engine.redrive(reduce?.id ?? "");
+  await repairHolds(t.context);
+  expect(await reduceOf(root)).toMatchObject({ state: "SUCCEEDED", output: '{"parts" : 3}' });
+});
+
+test("a map of nothing has succeeded, and one whose parts were cancelled has not", async () => {
+  await start("walk");
+  const empty = await take();
+  await finish(empty);
+  expect(await reduceOf(empty)).toMatchObject({ state: "SUCCEEDED", output: '{"parts" : 0}' });
+  await start("walk");
+  const root = await take();
+  const { runs } = await map(root, ["1"]);
+  await finish(root);
+  await t.engine.cancel(runs[0] ?? "", null);
+  expect(await reduceOf(root)).toMatchObject({ state: "FAILED" });
+});
+
+test("a map whose root is completed in SQL, and by a server that does not know its queue, ends all the same", async () => {
+  await addJob(t, "stroll", { ...once, execution: "MAP" });
+  const other = await openTestEngine((t as TestEngine & { url: string }).url);
+  await start("stroll");
+  const root = await take();
+  await map(root, ["1"]);
+  await t.sql`select escapement.complete(${root.leaseId})`;
+  await announceForeign(other.context);
+  const [part] = await other.claim();
+  await other.engine.settle([{ leaseId: part?.leaseId ?? "", outcome: "succeeded" }]);
+  expect(await reduceOf(root)).toMatchObject({ state: "SUCCEEDED" });
+  await other.close();
 });
 
 test("what a reduce starts of its own job begins anew, and other jobs have no steps", async () => {

@@ -66,7 +66,7 @@ test("a job says how it executes, and its runs which step they are", async () =>
   expect(run).toEqual({
     step: "ROOT",
     children: {
-      edges: [{ node: { step: "REDUCE", state: "WAITING" } }, { node: { step: "PART", state: "READY" } }],
+      edges: [{ node: { step: "PART", state: "READY" } }, { node: { step: "REDUCE", state: "WAITING" } }],
     },
   });
   const { updateJob } = await server.graphql<{ updateJob: unknown }>(
@@ -92,4 +92,39 @@ test("a join on an unknown run is refused by its field, and nothing is started",
     }),
   ).rejects.toMatchObject({ errors: [{ extensions: { code: "BAD_INPUT", field: "input[1].joins" } }] });
   expect(await count()).toBe(before);
+});
+
+test("a root that has dealt out names the reduce, which says what became of the whole", async () => {
+  await server.graphql(
+    `mutation { createJob(input: { name: "walk", type: "walk", execution: MAP, retry: { off: true } }) { name } }`,
+  );
+  const root = await api.lease("walk");
+  const show = () =>
+    server.graphql(
+      `query ($id: ID!) { run(id: $id) {
+        state reduce { step state output error { type message } executor { name } explain { summary }
+          attempts { number } results(first: 5) { edges { node { state step } } } reduce { id } }
+      } }`,
+      { id: root.run },
+    );
+  expect(await show()).toEqual({ run: { state: "RUNNING", reduce: null } });
+  await api.call("POST", `/v1/leases/${root.id}/runs`, { runs: [{ job: "walk", input: 1 }] });
+  await api.call("POST", `/v1/leases/${root.id}/complete`, {});
+  expect(await show()).toMatchObject({
+    run: { state: "SUCCEEDED", reduce: { step: "REDUCE", state: "WAITING", reduce: null } },
+  });
+  const [part] = await api.claim({ types: ["walk"] });
+  await api.call("POST", `/v1/leases/${part?.id}/fail`, { error: { message: "no" } });
+  await expect.poll(show).toMatchObject({
+    run: {
+      reduce: {
+        state: "FAILED",
+        output: null,
+        error: { type: "PartsFailed", message: "1 of 1 parts did not succeed" },
+        executor: null,
+        attempts: [],
+        results: { edges: [{ node: { state: "FAILED", step: "PART" } }] },
+      },
+    },
+  });
 });

@@ -43,6 +43,15 @@ export function RunFacts({ run }: { run: Run }) {
             "hand or API"
           )}
         </dd>
+        {run.reduce !== null && (
+          <>
+            <dt>Whole</dt>
+            <dd>
+              <RunLink id={run.reduce.id} />{" "}
+              <span className="text-muted">{runFace(run.reduce.state).word.toLowerCase()}</span>
+            </dd>
+          </>
+        )}
         <Lineage run={run} />
         <dt>Executor</dt>
         <dd>{run.executor?.name ?? run.attempts.at(-1)?.executor ?? "–"}</dd>
