@@ -323,3 +323,133 @@ test("a part is run again alone: as a part, in no root's line, with nothing to r
   await t.engine.rerun(root.runId);
   expect((await take()).step).toBe("ROOT");
 });
+
+const blockedQueries = async () => {
+  const [row] = await t.sql<{ n: number }[]>`
+    select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`;
+  return row?.n;
+};
+
+test("with a root that has dealt out go its parts, theirs, and the reduce, which never runs", async () => {
+  await addJob(t, "sturdy", {
+    retry: { kind: "fixed", delayMs: 3_600_000, max: 3 },
+    execution: "MAP_REDUCE",
+  });
+  await start("sturdy");
+  const root = await take();
+  const { runs } = await map(root, ["1", "2", "3", "4"]);
+  const [other] = (await t.engine.startChildren(root.leaseId, { runs: [at("plain")], now: true })).runs;
+  await finish(root);
+  const leases = await takeMany(10);
+  const of = (runId: string | undefined) => {
+    const lease = leases.find((one) => one.runId === runId);
+    if (!lease) throw new Error("it is not running");
+    return lease;
+  };
+  // One has mapped more, one waits for its retry, one goes on, and one is given back.
+  const deep = (await map(of(runs[0]), ["5"])).runs[0] ?? "";
+  await finish(of(runs[0]));
+  await fail(of(runs[1]));
+  await t.engine.settle([{ leaseId: of(runs[3]).leaseId, outcome: "released" }]);
+  expect(await t.engine.cancel(root.runId, "wrong shards")).toEqual({ id: root.runId, state: "SUCCEEDED" });
+  const states = await Promise.all([...runs, deep].map((id) => t.stateOf(id)));
+  expect(states).toEqual(["SUCCEEDED", "CANCELLED", "RUNNING", "CANCELLED", "CANCELLED"]);
+  // What a root starts of other jobs is nobody's part.
+  expect(await t.stateOf(other ?? "")).toBe("RUNNING");
+  const [flagged] = await t.sql`select cancel_reason from escapement.lease where id = ${runs[2] ?? ""}`;
+  expect(flagged).toEqual({ cancel_reason: "wrong shards" });
+  await finish(of(runs[2]));
+  await finish(of(other));
+  expect(await takeMany(10)).toEqual([]);
+  expect(await t.sql`select id from escapement.waiting`).toEqual([]);
+  const [reduce] = await t.sql`
+    select e.state from escapement.part p join escapement.ended e on e.id = p.run_id
+    where p.step = 'REDUCE' and e.parent_id = ${root.runId}`;
+  expect(reduce).toEqual({ state: "CANCELLED" });
+  await expect(t.engine.cancel(root.runId, null)).rejects.toMatchObject({ code: "ILLEGAL_STATE" });
+});
+
+test("with a running root go the parts that it started at once, and it can start no more", async () => {
+  await start("sum");
+  const root = await take();
+  await map(root, ["1", "2"], true);
+  await map(root, ["3"]);
+  const part = await take();
+  expect(await t.engine.cancel(root.runId, null)).toEqual({ id: root.runId, state: "RUNNING" });
+  await expect(map(part, ["4"], true)).rejects.toMatchObject({ code: "ILLEGAL_STATE" });
+  await map(part, ["5"]);
+  for (const lease of [part, root]) {
+    expect(await finish(lease)).toEqual([{ status: "ok", state: "CANCELLED" }]);
+  }
+  expect(await takeMany(5)).toEqual([]);
+  expect(await t.sql`select id from escapement.waiting`).toEqual([]);
+});
+
+test("parts that are started in the moment in which their root is cancelled are cancelled too", async () => {
+  await start("sum");
+  const root = await take();
+  const gate = await t.sql.reserve();
+  await gate`begin`;
+  // Whoever notes parts waits here, with the parts in place.
+  await gate`lock table escapement.part in share mode`;
+  const mapping = map(root, ["1", "2"], true);
+  await expect.poll(blockedQueries).toBe(1);
+  const cancelling = t.engine.cancel(root.runId, null);
+  await expect.poll(blockedQueries).toBe(2);
+  await gate`commit`;
+  gate.release();
+  const [{ runs }] = await Promise.all([mapping, cancelling]);
+  expect(await Promise.all(runs.map((id) => t.stateOf(id)))).toEqual(["CANCELLED", "CANCELLED"]);
+});
+
+test("a reduce that is cancelled takes the whole along, a part goes alone", async () => {
+  await start("sum");
+  const root = await take();
+  const { runs } = await map(root, ["1", "2"]);
+  await finish(root);
+  const part = await take();
+  const [below = ""] = (await map(part, ["3"], true)).runs;
+  await t.engine.cancel(part.runId, null);
+  expect(await t.stateOf(below)).toBe("READY");
+  expect(await t.stateOf(runs[1] ?? "")).toBe("READY");
+  const [reduce] = await t.sql<{ id: string }[]>`select id from escapement.waiting`;
+  await t.engine.cancel(reduce?.id ?? "", null);
+  expect(await t.stateOf(runs[1] ?? "")).toBe("CANCELLED");
+  expect(await t.stateOf(below)).toBe("CANCELLED");
+});
+
+test("a broadcast is cancelled with its parts for all executors", async () => {
+  for (const name of ["a", "b"]) await addExecutor(name);
+  await start("tell");
+  const root = await take();
+  await finish(root);
+  await t.engine.cancel(root.runId, null);
+  const rows = await t.sql`
+    select state, count(*)::int as n from escapement.run where parent_id = ${root.runId} group by 1`;
+  expect(rows).toEqual([{ state: "CANCELLED", n: 4 }]);
+});
+
+test("roots that a filter finds take their parts along, in sets", async () => {
+  const PARTS = 10_000;
+  await start("sum", { tags: ["bad"] });
+  const root = await take();
+  await map(
+    root,
+    Array.from({ length: PARTS }, (_, n) => String(n)),
+    true,
+  );
+  await takeMany(100);
+  const scope = { namespaceId: 1, filter: { tags: ["bad"] } };
+  expect(await t.engine.cancelRuns(scope, null, {})).toEqual({
+    matched: 1,
+    changed: PARTS + 1,
+    cursor: null,
+  });
+  const rows = await t.sql`
+    select state, count(*)::int as n from escapement.run where parent_id = ${root.runId} group by 1 order by 1`;
+  expect(rows).toEqual([
+    { state: "CANCELLED", n: PARTS - 100 },
+    { state: "RUNNING", n: 100 },
+  ]);
+});
