@@ -10,6 +10,7 @@ import type { JobVersion } from "../store/catalog.ts";
 import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
+import { type BegunAttempt, begunAttempt } from "./rate.ts";
 import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
 import { type Lent, stepsOf } from "./steps.ts";
 
@@ -58,6 +59,7 @@ export function createClaim(context: EngineContext) {
             return runChange({ id: row.id, namespaceId, jobId, queueId: row.queueId }, "RUNNING");
           }),
         );
+        if (leases.begun.length > 0) context.gates.soon({ begun: leases.begun, gates: leases.begun });
       }
       return polls.map((_, poll) => leases.byPoll.get(poll) ?? []);
     },
@@ -200,6 +202,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
   }
   const byPoll = new Map<number, ClaimedLease[]>();
   const stepped: (Lent & { lease: ClaimedLease })[] = [];
+  const begun: BegunAttempt[] = [];
   for (const row of rows) {
     const version = versions.get(row.versionId) as JobVersion;
     const payload = payloads.get(row.id);
@@ -208,6 +211,8 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const lease = leaseOf(row, version, input, bytes);
     if (version.execution !== "SINGLE")
       stepped.push({ id: row.id, secret: row.secret, version, input, bytes, lease });
+    const attempt = row.isNew ? begunAttempt(row.id, row.fence, version.gates, input) : null;
+    if (attempt) begun.push(attempt);
     const list = byPoll.get(row.poll);
     if (list) list.push(lease);
     else byPoll.set(row.poll, [lease]);
@@ -216,7 +221,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const steps = await stepsOf(context, stepped);
     for (const { id, lease } of stepped) lease.step = steps.get(id);
   }
-  return { byPoll, versions };
+  return { byPoll, versions, begun };
 }
 
 /** A lease as its executor gets it. */

@@ -1,6 +1,7 @@
 /** Jobs. Runs and triggers add their lists to it. */
 import type { Execution } from "../core/execution.ts";
 import type { KeyLimit as Limit, OverlapPolicy } from "../core/gate.ts";
+import type { Rate as RateLimit } from "../core/rate.ts";
 import type { LatePolicy } from "../core/run.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
 import { findJob, type Job, listJobs } from "../store/jobs.ts";
@@ -70,6 +71,31 @@ const KeyLimitInput = builder.inputType("KeyLimitInput", {
   }),
 });
 
+const Rate = builder.objectRef<RateLimit>("Rate").implement({
+  description: "At most so many starts in any interval of a length.",
+  fields: (t) => ({
+    max: t.exposeInt("max"),
+    every: t.expose("everyMs", { type: "Duration" }),
+    key: t.exposeString("key", {
+      nullable: true,
+      description: "For each value at this path of the input; null: for the whole job.",
+    }),
+  }),
+});
+
+const RateInput = builder.inputType("RateInput", {
+  description:
+    "At most `max` attempts begin in any interval of length `every`, retries included. Further runs wait, higher priority first.",
+  fields: (t) => ({
+    max: t.int({ required: true, description: "At most 10,000." }),
+    every: t.field({ type: "Duration", required: true, description: "At most 30 days." }),
+    key: t.string({
+      description:
+        "For each value at this path of the input, such as input.customer; a start without one is refused. Unset: for the whole job.",
+    }),
+  }),
+});
+
 export const JobType = builder.objectRef<Job>("Job");
 
 builder.node(JobType, {
@@ -124,6 +150,11 @@ builder.node(JobType, {
       type: KeyLimit,
       nullable: true,
       description: "The same for its runs with equal keys.",
+    }),
+    rate: t.expose("rate", {
+      type: Rate,
+      nullable: true,
+      description: "How many attempts of its runs may begin in any interval, in the whole cluster.",
     }),
     retention: t.expose("retention", {
       type: Retention,
@@ -202,6 +233,7 @@ const JobInput = builder.inputType("JobInput", {
       type: KeyLimitInput,
       description: "The same for its runs with equal keys.",
     }),
+    rate: t.field({ type: RateInput, description: "Unset: as fast as can be." }),
     retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
     late: t.field({ type: Late, defaultValue: "RUN" }),
     unique: t.field({ type: UniqueInput }),
@@ -226,6 +258,7 @@ const JobPatch = builder.inputType("JobPatch", {
     execution: t.field({ type: ExecutionType }),
     maxParallel: t.int(),
     maxParallelPerKey: t.field({ type: KeyLimitInput }),
+    rate: t.field({ type: RateInput }),
     retention: t.field({ type: RetentionInput }),
     late: t.field({ type: Late }),
     unique: t.field({ type: UniqueInput }),

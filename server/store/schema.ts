@@ -114,6 +114,8 @@ export const jobVersion = escapement.table(
     maxParallel: integer(),
     /** core/gate's KeyLimit. */
     maxParallelPerKey: jsonb(),
+    /** core/rate's Rate. */
+    rate: jsonb(),
     /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
     late: text().notNull().default("RUN"),
     /** core/execution's Execution. */
@@ -486,11 +488,13 @@ export const gate = escapement.table(
     /** 2147483647: no limit any more. */
     capacity: integer().notNull(),
     policy: text(),
+    /** Of a rate: the length of its interval. */
+    everyMs: bigint({ mode: "number" }),
   },
   (t) => [
     uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
     index("gate_job").on(t.jobId).where(sql`job_id is not null`),
-    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY')`),
+    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE')`),
     check("gate_capacity", sql`capacity >= 0`),
     check(
       "gate_policy",
@@ -516,6 +520,37 @@ export const place = escapement.table(
     index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
     index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
     check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
+  ],
+);
+
+/** What counts at a rate: an attempt that was let in; `infinity` until it has begun. */
+export const recentStart = escapement.table(
+  "recent_start",
+  {
+    runId: runId().notNull(),
+    /** The attempt's. */
+    fence: integer().notNull(),
+    gateId: integer().notNull(),
+    key: text().notNull(),
+    startedAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "recent_start_once", columns: [t.runId, t.fence] }),
+    index("recent_start_window").on(t.gateId, t.key, t.startedAt),
+  ],
+);
+
+/** When the first in line at a rate may be let in; one row for each key that has a line. */
+export const rateWake = escapement.table(
+  "rate_wake",
+  {
+    gateId: integer().notNull(),
+    key: text().notNull(),
+    wakeAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "rate_wake_once", columns: [t.gateId, t.key] }),
+    index("rate_wake_due").on(t.wakeAt),
   ],
 );
 
