@@ -60,7 +60,7 @@ export interface KeyLimit {
 export interface RunGate {
   gate: number;
   key: string;
-  /** Smaller goes first; equals go by id. */
+  /** In hours: the run goes before those made less than so much later (core/turn.ts). */
   rank: number;
 }
 

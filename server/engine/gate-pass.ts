@@ -141,7 +141,7 @@ export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
       cross join lateral (
         select run_id, stage from escapement.place p
         where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE' and taken.n < w.capacity and not w.is_rate
-        order by rank, run_id limit least(greatest(w.capacity - taken.n, 0), ${LIMITS.releaseBatch})
+        order by escapement.line_turn(run_id, rank), run_id limit least(greatest(w.capacity - taken.n, 0), ${LIMITS.releaseBatch})
       ) l
     ),
     took as (

@@ -78,7 +78,7 @@ export async function letInByRate(transaction: Transaction, gates: GateKey[]): P
       from wanted w cross join lateral (
         select run_id, stage from escapement.place p
         where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE' and w.counted < w.capacity
-        order by rank, run_id limit least(greatest(w.capacity - w.counted, 0), ${LIMITS.releaseBatch})
+        order by escapement.line_turn(run_id, rank), run_id limit least(greatest(w.capacity - w.counted, 0), ${LIMITS.releaseBatch})
       ) l
     ),
     took as (

@@ -22,7 +22,9 @@ const Overlap = builder.enumType("OverlapPolicy", {
     PARALLEL: { description: "It goes on." },
     SERIAL_WAIT: { description: "It waits; first come, first served." },
     SERIAL_DISCARD: { description: "It ends SKIPPED." },
-    SERIAL_PRIORITY: { description: "It waits; higher priority first." },
+    SERIAL_PRIORITY: {
+      description: "It waits; higher priority first, and an hour of waiting counts as one point.",
+    },
     SERIAL_REPLACE: { description: "The other is cancelled; it starts when that one has stopped." },
   } satisfies Record<OverlapPolicy, object>,
 });
@@ -121,7 +123,9 @@ builder.node(JobType, {
       nullable: true,
       description: "Of runs without an input of their own.",
     }),
-    priority: t.exposeInt("priority", { description: "Higher starts first." }),
+    priority: t.exposeInt("priority", {
+      description: "Higher starts first; an hour of waiting counts as one point.",
+    }),
     retry: t.field({
       type: Retry,
       description: "Its own policy, or else its namespace's, or else the server's.",
@@ -219,7 +223,10 @@ const JobInput = builder.inputType("JobInput", {
       description: 'Labels its executors must have, such as {gpu: "a100"}.',
     }),
     input: t.field({ type: "JSON" }),
-    priority: t.int({ defaultValue: 5, description: "Higher starts first." }),
+    priority: t.int({
+      defaultValue: 5,
+      description: "Higher starts first; an hour of waiting counts as one point.",
+    }),
     retry: t.field({ type: RetryInput }),
     timeout: t.field({ type: "Duration", defaultValue: "PT5M" }),
     startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),

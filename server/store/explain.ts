@@ -93,7 +93,8 @@ async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
     cross join lateral (
       select count(*)::int as n from (
         select from escapement.place l
-        where l.gate_id = r.gate and l.key = r.key and l.state = 'LINE' and (l.rank, l.run_id) < (r.rank, ${runId}::bigint)
+        where l.gate_id = r.gate and l.key = r.key and l.state = 'LINE'
+          and (escapement.line_turn(l.run_id, l.rank), l.run_id) < (escapement.line_turn(${runId}::bigint, r.rank), ${runId}::bigint)
         limit ${AHEAD_COUNTED + 1}
       ) before
     ) line
@@ -147,8 +148,7 @@ async function readAhead(sql: Sql, runId: string): Promise<number | null> {
     select (
       select count(*)::int from (
         select from escapement.ready r
-        where r.queue_id = own.queue_id and (r.priority > own.priority
-          or (r.priority = own.priority and (r.ready_at, r.id) < (own.ready_at, own.id)))
+        where r.queue_id = own.queue_id and (r.turn, r.id) < (own.turn, own.id)
         limit ${AHEAD_COUNTED + 1}
       ) before
     ) as ahead

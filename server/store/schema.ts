@@ -266,11 +266,17 @@ export const ready = escapement.table(
     ...runColumns,
     ...skipAt,
     readyAt: instant().notNull(),
+    /** core/turn's; a migration changes both. */
+    turn: instant()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`to_timestamp(date_part('epoch', ready_at - timestamptz '1970-01-01Z') - priority * 3600)`,
+      ),
   },
   (t) => [
     index("ready_skip").on(t.skipAt).where(sql`skip_at is not null`),
-    // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
-    index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
+    // The claim's order, to the letter.
+    index("ready_claim").on(t.queueId, t.turn, t.id),
     index("ready_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ready_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
   ],
@@ -514,13 +520,15 @@ export const place = escapement.table(
     stage: smallint().notNull(),
     gateId: integer().notNull(),
     key: text().notNull(),
-    /** Smaller goes first; equals go by run id. */
+    /** As in core/gate. */
     rank: smallint().notNull(),
     state: text().notNull(),
   },
   (t) => [
     primaryKey({ name: "place_once", columns: [t.runId, t.stage] }),
-    index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
+    index("place_line")
+      .on(t.gateId, t.key, sql`escapement.line_turn(${t.runId}, ${t.rank})`, t.runId)
+      .where(sql`state = 'LINE'`),
     index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
     check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
   ],
