@@ -98,7 +98,7 @@ const ERROR_TYPE_MAX = 200;
 
 function errorType(error: string | null | undefined): string | null {
   const type: unknown = error == null ? null : JSON.parse(error).type;
-  return typeof type === "string" ? type.replaceAll("\0", "").slice(0, ERROR_TYPE_MAX) : null;
+  return typeof type === "string" ? type.replaceAll("\0", "").slice(0, ERROR_TYPE_MAX) || null : null;
 }
 
 /** Writes departures; returns those that held, in no order. The others' leases are over or have changed. */

@@ -21,7 +21,9 @@ const FilterInput = builder.inputType("DeadLetterFilter", {
   fields: (t) => ({
     ids: t.idList({ description: "Only these." }),
     job: t.string({ description: "The job's name." }),
-    errorType: t.string({ description: "The type of the error, such as ValueError." }),
+    errorType: t.string({
+      description: "The type of the error, such as ValueError; empty: errors without one.",
+    }),
     failedAfter: t.field({ type: "DateTime", description: "Inclusive." }),
     failedBefore: t.field({ type: "DateTime", description: "Exclusive." }),
   }),

@@ -5,7 +5,6 @@ import "./token.ts";
 import "./job.ts";
 import "./trigger.ts";
 import "./trigger-changes.ts";
-import "./preview.ts";
 import "./schedule.ts";
 import "./executor.ts";
 import "./run.ts";

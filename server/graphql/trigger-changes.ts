@@ -13,7 +13,7 @@ import { builder } from "./builder.ts";
 import { namespaceOf } from "./context.ts";
 import { textOf } from "./json.ts";
 import { readSchedule, ScheduleInput } from "./schedule.ts";
-import { JITTER, MisfirePolicy, TriggerType } from "./trigger.ts";
+import { MisfirePolicy, TriggerType } from "./trigger.ts";
 
 const MisfireInput = builder.inputType("MisfireInput", {
   fields: (t) => ({
@@ -31,7 +31,6 @@ const TriggerInput = builder.inputType("TriggerInput", {
     schedule: t.field({ type: ScheduleInput, required: true }),
     startAt: t.field({ type: "DateTime" }),
     endAt: t.field({ type: "DateTime", description: "Inclusive." }),
-    jitter: t.field({ type: "Duration", description: JITTER }),
     misfire: t.field({ type: MisfireInput }),
     priority: t.int({ description: "Unset: the job's." }),
     input: t.field({ type: "JSON", description: "Unset: the job's." }),
@@ -40,12 +39,11 @@ const TriggerInput = builder.inputType("TriggerInput", {
 });
 
 const TriggerPatch = builder.inputType("TriggerPatch", {
-  description: "What is absent stays as it is; null clears times, jitter, priority and input.",
+  description: "What is absent stays as it is; null clears times, priority and input.",
   fields: (t) => ({
     schedule: t.field({ type: ScheduleInput }),
     startAt: t.field({ type: "DateTime" }),
     endAt: t.field({ type: "DateTime", description: "Inclusive." }),
-    jitter: t.field({ type: "Duration", description: JITTER }),
     misfire: t.field({ type: MisfireInput }),
     priority: t.int(),
     input: t.field({ type: "JSON" }),
@@ -55,7 +53,6 @@ const TriggerPatch = builder.inputType("TriggerPatch", {
 /** What the store takes of an input or a patch. */
 function readPatch<Given extends typeof TriggerPatch.$inferInput>({
   schedule,
-  jitter,
   misfire,
   input,
   ...rest
@@ -63,7 +60,6 @@ function readPatch<Given extends typeof TriggerPatch.$inferInput>({
   return {
     ...rest,
     schedule: schedule && readSchedule(schedule),
-    jitterMs: jitter == null ? jitter : durationMs(jitter, "jitter"),
     misfire: misfire && readMisfire(misfire),
     input: textOf(input),
   };

@@ -2,7 +2,6 @@
 import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
-import { forgetStarts } from "../engine/rate.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -30,7 +29,6 @@ export function createJanitor(
       await vacuum(context);
       if (round++ % rounds === 0) {
         await ensurePartitions(context);
-        await forgetStarts(context);
         runsBefore = (await prune(context)).runsBefore;
         moreOutputs = true;
       }

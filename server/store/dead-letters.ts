@@ -17,7 +17,7 @@ export interface DeadLetterFilter {
   ids?: string[] | null | undefined;
   /** The job's name; dead letters of deleted jobs of that name too. */
   job?: string | null | undefined;
-  /** The `type` of the error. */
+  /** The `type` of the error; empty: errors without one. */
   errorType?: string | null | undefined;
   /** Epoch milliseconds, inclusive. */
   failedAfter?: number | null | undefined;
@@ -114,7 +114,7 @@ function condition(sql: Sql, namespaceId: number | null, filter: DeadLetterFilte
     job != null &&
       sql`d.job_id = any(array(select j.id from escapement.job j where j.name = ${job}
         ${namespaceId === null ? sql`` : sql`and j.namespace_id = ${namespaceId}`}))`,
-    errorType != null && sql`d.error_type = ${errorType}`,
+    errorType != null && (errorType === "" ? sql`d.error_type is null` : sql`d.error_type = ${errorType}`),
     failedAfter != null && sql`d.died_at >= ${new Date(failedAfter)}::timestamptz`,
     failedBefore != null && sql`d.died_at < ${new Date(failedBefore)}::timestamptz`,
   ]);

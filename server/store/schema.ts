@@ -114,8 +114,6 @@ export const jobVersion = escapement.table(
     maxParallel: integer(),
     /** core/gate's KeyLimit. */
     maxParallelPerKey: jsonb(),
-    /** core/rate's Rate. */
-    rate: jsonb(),
     /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
     late: text().notNull().default("RUN"),
     /** core/execution's Execution. */
@@ -150,8 +148,6 @@ export const trigger = escapement.table(
     schedule: jsonb().notNull(),
     startAt: instant(),
     endAt: instant(),
-    /** Every time is put off by up to this, always the same for one trigger. */
-    jitterMs: integer(),
     /** core/trigger's Misfire. */
     misfire: jsonb().notNull(),
     priority: smallint(),
@@ -178,7 +174,6 @@ export const trigger = escapement.table(
     index("trigger_due").on(t.nextAt).where(sql`state = 'NORMAL'`),
     index("trigger_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
     check("trigger_state", sql`state in ('NORMAL', 'PAUSED', 'BLOCKED', 'COMPLETE', 'ERROR')`),
-    check("trigger_jitter", sql`jitter_ms > 0`),
     check("trigger_normal_is_due", sql`state <> 'NORMAL' or next_at is not null`),
     check("trigger_blocked_by_run", sql`(state = 'BLOCKED') <= (blocked_by is not null)`),
     check("trigger_complete_has_no_next", sql`state <> 'COMPLETE' or next_at is null`),
@@ -266,17 +261,11 @@ export const ready = escapement.table(
     ...runColumns,
     ...skipAt,
     readyAt: instant().notNull(),
-    /** core/turn's; a migration changes both. */
-    turn: instant()
-      .notNull()
-      .generatedAlwaysAs(
-        sql`to_timestamp(date_part('epoch', ready_at - timestamptz '1970-01-01Z') - priority * 3600)`,
-      ),
   },
   (t) => [
     index("ready_skip").on(t.skipAt).where(sql`skip_at is not null`),
-    // The claim's order, to the letter.
-    index("ready_claim").on(t.queueId, t.turn, t.id),
+    // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
+    index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
     index("ready_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ready_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
   ],
@@ -497,13 +486,11 @@ export const gate = escapement.table(
     /** 2147483647: no limit any more. */
     capacity: integer().notNull(),
     policy: text(),
-    /** Of a rate: the length of its interval. */
-    everyMs: bigint({ mode: "number" }),
   },
   (t) => [
     uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
     index("gate_job").on(t.jobId).where(sql`job_id is not null`),
-    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE')`),
+    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY')`),
     check("gate_capacity", sql`capacity >= 0`),
     check(
       "gate_policy",
@@ -520,48 +507,15 @@ export const place = escapement.table(
     stage: smallint().notNull(),
     gateId: integer().notNull(),
     key: text().notNull(),
-    /** As in core/gate. */
+    /** Smaller goes first; equals go by run id. */
     rank: smallint().notNull(),
     state: text().notNull(),
   },
   (t) => [
     primaryKey({ name: "place_once", columns: [t.runId, t.stage] }),
-    index("place_line")
-      .on(t.gateId, t.key, sql`escapement.line_turn(${t.runId}, ${t.rank})`, t.runId)
-      .where(sql`state = 'LINE'`),
+    index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
     index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
     check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
-  ],
-);
-
-/** What counts at a rate: an attempt that was let in; `infinity` until it has begun. */
-export const recentStart = escapement.table(
-  "recent_start",
-  {
-    runId: runId().notNull(),
-    /** The attempt's. */
-    fence: integer().notNull(),
-    gateId: integer().notNull(),
-    key: text().notNull(),
-    startedAt: instant().notNull(),
-  },
-  (t) => [
-    primaryKey({ name: "recent_start_once", columns: [t.runId, t.fence] }),
-    index("recent_start_window").on(t.gateId, t.key, t.startedAt),
-  ],
-);
-
-/** When the first in line at a rate may be let in; one row for each key that has a line. */
-export const rateWake = escapement.table(
-  "rate_wake",
-  {
-    gateId: integer().notNull(),
-    key: text().notNull(),
-    wakeAt: instant().notNull(),
-  },
-  (t) => [
-    primaryKey({ name: "rate_wake_once", columns: [t.gateId, t.key] }),
-    index("rate_wake_due").on(t.wakeAt),
   ],
 );
 

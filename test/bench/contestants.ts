@@ -65,8 +65,6 @@ const RUN_TABLES = [
   "payload",
   "staged",
   "dependency",
-  "joined",
-  "part",
   "idempotency",
   "place",
   "occurrence",

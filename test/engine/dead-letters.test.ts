@@ -180,8 +180,12 @@ test("the filter takes what it says: job, type of error, time, ids", async () =>
   expect(await found({ job: "once" })).toBe(1);
   expect(await found({ job: "nobody" })).toBe(0);
   expect(await found({ errorType: "ValueError" })).toBe(1);
+  expect(await found({ errorType: "" })).toBe(0);
+  await start("once");
+  await failAll("");
+  expect(await found({ errorType: "" })).toBe(1);
   expect(await found({ failedAfter: Date.UTC(2030, 0, 1) })).toBe(1);
-  expect(await found({ failedBefore: Date.UTC(2030, 0, 1) })).toBe(1);
+  expect(await found({ failedBefore: Date.UTC(2030, 0, 1) })).toBe(2);
   expect(await found({ ids: [one], errorType: "ValueError" })).toBe(0);
   expect((await t.engine.discardDeadLetters({ namespaceId: 2, filter: {} }, { dryRun: true })).matched).toBe(
     0,

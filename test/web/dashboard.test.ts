@@ -417,12 +417,13 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
 
   test("dead letters are grouped, redriven with another input, and many after a count", async () => {
     const job = await makeJob({ retry: { off: true } });
-    const fail = async (type: string): Promise<string> => {
+    const fail = async (type?: string): Promise<string> => {
       const id = await startRun(job);
       await tell(await claim(job), "fail", { error: { message: `${type} happened`, type } });
       return id;
     };
     const first = await fail("ValueError");
+    await fail();
     for (let n = 0; n < 3; n++) await fail("Timeout");
     await page.goto(at("/dead-letters?ns=default"));
     const groups = page.getByRole("list", { name: "What they failed of" });
@@ -447,6 +448,14 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     );
     const input = { greeting: "mended" };
     expect(run).toEqual({ state: "READY", input, deadLetter: false, redrives: [{ edited: true }] });
+
+    // Those without a type are a group like the others.
+    await group("no type").click();
+    await page.getByRole("heading", { name: "1 dead letter" }).waitFor();
+    await page.getByRole("button", { name: "Discard…" }).click();
+    await shows(`Discard the dead letters of ${job} that failed of an error without a type?`);
+    await dialog.getByRole("button", { name: "Discard 1" }).click();
+    await shows("1 dead letter discarded.");
 
     // Many: counted first, and not before a pace that can be.
     await group("Timeout").click();

@@ -11,7 +11,7 @@ import {
   RedriveDeadLetters,
 } from "../graphql/dead-letters.ts";
 import { readPace, readRedrive } from "../model/forms.ts";
-import type { DeadLetterSearch } from "../model/search.ts";
+import { type DeadLetterSearch, errorTypeOf } from "../model/search.ts";
 import { BulkDialog } from "./bulk-dialog.tsx";
 import { Dialog } from "./dialog.tsx";
 import { CodeField, TextField } from "./field.tsx";
@@ -82,10 +82,13 @@ export function DiscardDialog({ letter, changed, close }: One) {
 type Many = { search: DeadLetterSearch; changed: () => void; close: () => void };
 
 const WORDS = ["dead letter", "dead letters"] as const;
-const whichOf = ({ job, type }: DeadLetterSearch): string =>
-  job === undefined && type === undefined
-    ? "all dead letters of this namespace"
-    : "the dead letters that fit these filters";
+const whichOf = (search: DeadLetterSearch): string => {
+  const [job, type] = [search.job, errorTypeOf(search)];
+  if (job === undefined && type === undefined) return "all dead letters of this namespace";
+  const of = job === undefined ? "" : ` of ${job}`;
+  if (type === undefined) return `the dead letters${of}`;
+  return `the dead letters${of} that failed of ${type === "" ? "an error without a type" : type}`;
+};
 
 export function RedriveManyDialog({ search, changed, close }: Many) {
   const { namespace } = useViewer();
@@ -104,7 +107,7 @@ export function RedriveManyDialog({ search, changed, close }: Many) {
         client
           .mutation(RedriveDeadLetters, {
             namespace,
-            filter: { job: search.job, errorType: search.type },
+            filter: { job: search.job, errorType: errorTypeOf(search) },
             perSecond: values?.perSecond ?? null,
             startAt,
             dryRun,
@@ -143,7 +146,7 @@ export function DiscardManyDialog({ search, changed, close }: Many) {
         client
           .mutation(DiscardDeadLetters, {
             namespace,
-            filter: { job: search.job, errorType: search.type },
+            filter: { job: search.job, errorType: errorTypeOf(search) },
             dryRun,
             after,
           })

@@ -43,7 +43,6 @@ export const JobQuery = graphql(`
       priority
       maxParallel
       maxParallelPerKey { key max }
-      rate { max every key }
       retry {
         __typename
         ... on RetryOff { off }
@@ -68,8 +67,6 @@ export const JobQuery = graphql(`
             ... on CronSchedule { expression timeZone dialect }
             ... on FixedRateSchedule { every repeat }
             ... on FixedDelaySchedule { every repeat }
-            ... on CalendarIntervalSchedule { every timeZone }
-            ... on DailyTimeIntervalSchedule { every from until weekdays timeZone repeat }
           }
         }
         pageInfo { hasNextPage }

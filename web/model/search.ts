@@ -46,6 +46,8 @@ export type OverviewSearch = { minutes?: number | undefined };
 export type DeadLetterSearch = {
   job?: string | undefined;
   type?: string | undefined;
+  /** Errors without a type, instead of those of one. */
+  untyped?: true | undefined;
   after?: string | undefined;
 };
 export type ExecutorSearch = { q?: string | undefined; after?: string | undefined };
@@ -101,7 +103,15 @@ export const executorSearch = (raw: Raw): ExecutorSearch =>
   present<ExecutorSearch>({ q: text(raw, "q"), after: text(raw, "after") });
 
 export const deadLetterSearch = (raw: Raw): DeadLetterSearch =>
-  present<DeadLetterSearch>({ job: text(raw, "job"), type: text(raw, "type"), after: text(raw, "after") });
+  present<DeadLetterSearch>({
+    job: text(raw, "job"),
+    type: text(raw, "type"),
+    untyped: String(raw.untyped) === "true" || undefined,
+    after: text(raw, "after"),
+  });
+
+/** As the server's filter has it: empty where an error has none, undefined for whatever it is. */
+export const errorTypeOf = ({ type, untyped }: DeadLetterSearch): string | undefined => (untyped ? "" : type);
 
 /** The chart's choices, in minutes; the server keeps a day. */
 export const CHART_MINUTES: readonly number[] = [15, 60, 360, 1440];

@@ -24,11 +24,12 @@ import {
 import { type Live, useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { nextCursor } from "../graphql/page.ts";
 import { RunEvents } from "../graphql/runs.ts";
-import type { DeadLetterSearch } from "../model/search.ts";
+import { type DeadLetterSearch, errorTypeOf } from "../model/search.ts";
 import { countOf, formatCount } from "../model/time.ts";
 
 const PAGE = 50;
 const REREAD_MS = 1_500;
+const NO_FILTER = { job: undefined, type: undefined, untyped: undefined };
 const route = getRouteApi("/dead-letters");
 
 type Act = { what: "redrive" | "discard"; letter?: DeadLetter };
@@ -36,12 +37,13 @@ type Act = { what: "redrive" | "discard"; letter?: DeadLetter };
 export function DeadLettersPage() {
   const { namespace, mayOperate } = useViewer();
   const search = route.useSearch();
-  const { job, type, after } = search;
+  const { job, after } = search;
+  const errorType = errorTypeOf(search);
   const navigate = route.useNavigate();
   const [act, setAct] = useState<Act>();
   const letters = useLiveQuery(DeadLettersQuery, {
     namespace,
-    filter: { job, errorType: type },
+    filter: { job, errorType },
     first: PAGE,
     after,
   });
@@ -78,7 +80,7 @@ export function DeadLettersPage() {
         title={count === undefined ? "Dead letters" : countOf(count, ["dead letter", "dead letters"])}
         aside={<Chosen search={search} choose={choose} />}
       >
-        <Letters letters={letters} filtered={job !== undefined || type !== undefined} act={setAct} />
+        <Letters letters={letters} filtered={job !== undefined || errorType !== undefined} act={setAct} />
         <Pager
           {...pagesBy(after, nextCursor(letters.data?.deadLetters.pageInfo), (to) =>
             navigate({ search: (before: DeadLetterSearch) => ({ ...before, after: to }) }),
@@ -107,7 +109,7 @@ type Choosing = { search: DeadLetterSearch; choose: (part: DeadLetterSearch) => 
 function Groups({ groups, search, choose }: Choosing & { groups: readonly DeadLetterGroup[] }) {
   if (groups.length === 0) return null;
   const chosen = ({ job, errorType }: DeadLetterGroup): boolean =>
-    search.job === job.name && search.type === (errorType ?? undefined);
+    search.job === job.name && errorTypeOf(search) === (errorType ?? "");
   return (
     <ul aria-label="What they failed of" className="mb-3 flex flex-wrap gap-2">
       {groups.map((group) => (
@@ -118,8 +120,12 @@ function Groups({ groups, search, choose }: Choosing & { groups: readonly DeadLe
             onClick={() =>
               choose(
                 chosen(group)
-                  ? { job: undefined, type: undefined }
-                  : { job: group.job.name, type: group.errorType ?? undefined },
+                  ? NO_FILTER
+                  : {
+                      job: group.job.name,
+                      type: group.errorType ?? undefined,
+                      untyped: group.errorType === null || undefined,
+                    },
               )
             }
             className="flex items-center gap-2 rounded-md border border-line bg-panel px-3 py-1.5 text-left text-[13px] hover:bg-sunken aria-pressed:border-accent aria-pressed:bg-accent/10"
@@ -137,9 +143,9 @@ function Groups({ groups, search, choose }: Choosing & { groups: readonly DeadLe
 }
 
 function Chosen({ search, choose }: Choosing) {
-  if (search.job === undefined && search.type === undefined) return null;
+  if (search.job === undefined && errorTypeOf(search) === undefined) return null;
   return (
-    <Button look="bare" onClick={() => choose({ job: undefined, type: undefined })}>
+    <Button look="bare" onClick={() => choose(NO_FILTER)}>
       <X className="size-3.5" /> Clear filters
     </Button>
   );
