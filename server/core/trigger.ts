@@ -2,25 +2,30 @@
  * When a trigger fires, and what becomes of the times that were missed. The times are computed from the schedule and
  * the stored due time, never from the wall clock, so that a slow or restarted ticker does not move them.
  */
-import { nextCron } from "./cron.ts";
 import { badInput } from "./rejection.ts";
-import { cronKey, cronSpec, MIN_EVERY_MS, type Schedule } from "./schedule.ts";
+import { nextCalendarInterval } from "./schedule/calendar-interval.ts";
+import { nextCron } from "./schedule/cron.ts";
+import { nextDailyTimeInterval } from "./schedule/daily-time-interval.ts";
+import { MIN_EVERY_MS } from "./schedule/limits.ts";
+import { cronKey, cronSpec, type Schedule } from "./schedule/schedule.ts";
 
-export { checkSchedule, type Schedule } from "./schedule.ts";
+export { checkSchedule, countsFromStart, type Schedule } from "./schedule/schedule.ts";
 
 /** What the next fire depends on. */
 export interface TriggerDef {
   schedule: Schedule;
-  /** No due time lies before it; a fixed rate's grid begins here. */
+  /** No due time lies before it; intervals and rates are counted from it. */
   startAt: number | null;
   /** No due time lies after it (inclusive). A time that is due by then still fires when it is late. */
   endAt: number | null;
-  /** When the schedule was set: where a fixed rate's grid begins without `startAt`. */
+  /** When the schedule was set: what intervals and rates are counted from without `startAt`. */
   anchorAt: number;
   /** What H hashes in a cron expression; stable for the trigger's life. */
   seed: string;
   /** Fires so far; a fixed delay has no grid to count on. */
   firedCount: number;
+  /** By how much every due time is later than the schedule says: see `jitterOffset`. */
+  offsetMs: number;
 }
 
 /** What happens to due times that were missed by more than the threshold. */
@@ -66,23 +71,33 @@ export function firstFire(def: TriggerDef, now: number): number | null {
 
 /**
  * The first due time strictly after `after`, or null when there is none. A fixed delay has none until its run ends:
- * see `afterRunEnded`.
+ * see `afterRunEnded`. `next` may be `nextOnSchedule` with a memory (see `memoKey`).
  */
-export function nextFire(def: TriggerDef, after: number): number | null {
+export function nextFire(def: TriggerDef, after: number, next = nextOnSchedule): number | null {
+  const { offsetMs } = def;
+  const at = next(def, after - offsetMs);
+  return at === null ? null : at + offsetMs;
+}
+
+/** As the schedule says, before the jitter's offset is added. */
+export function nextOnSchedule(def: TriggerDef, after: number): number | null {
   const { schedule, startAt } = def;
+  const anchorAt = startAt ?? def.anchorAt;
   switch (schedule.kind) {
     case "once":
       return schedule.at > after ? bounded(def, schedule.at) : null;
     case "cron": {
       const spec = cronSpec(schedule, def.seed);
-      const next = nextCron(spec, schedule, Math.max(after, (startAt ?? after) - 1));
-      return next === null ? null : bounded(def, next);
+      return bounded(def, nextCron(spec, schedule, Math.max(after, (startAt ?? after) - 1)));
     }
     case "fixedRate": {
-      const anchorAt = startAt ?? def.anchorAt;
       const index = Math.max(0, Math.floor((after - anchorAt) / schedule.everyMs) + 1);
       return mayRepeat(schedule.repeat, index) ? bounded(def, anchorAt + index * schedule.everyMs) : null;
     }
+    case "calendarInterval":
+      return bounded(def, nextCalendarInterval(schedule, anchorAt, after));
+    case "dailyTimeInterval":
+      return bounded(def, nextDailyTimeInterval(schedule, anchorAt, after));
     case "fixedDelay":
       return null;
   }
@@ -171,8 +186,8 @@ export function decideFire(
 }
 
 /**
- * What the ticker may remember the next fire by: triggers with equal keys have the same next fire after the same time
- * (no earlier than `startAt`). null when the answer is this trigger's own or cheap.
+ * What the ticker may remember the schedule's next time by: triggers with equal keys have the same one after the same
+ * time (no earlier than `startAt`). null when the answer is this trigger's own or cheap.
  */
 export function memoKey(def: TriggerDef): string | null {
   return def.schedule.kind === "cron" && def.endAt === null ? cronKey(def.schedule, def.seed) : null;
@@ -187,8 +202,9 @@ const mayRepeat = (repeat: number | undefined, index: number): boolean =>
   repeat === undefined || index <= repeat;
 
 /** null stands for "outside start and end", and so for "not at all". */
-function bounded({ startAt, endAt }: TriggerDef, at: number): number | null {
-  return (startAt !== null && at < startAt) || (endAt !== null && at > endAt) ? null : at;
+function bounded({ startAt, endAt, offsetMs }: TriggerDef, at: number | null): number | null {
+  if (at === null || (startAt !== null && at < startAt)) return null;
+  return endAt !== null && at + offsetMs > endAt ? null : at;
 }
 
 interface Missed {

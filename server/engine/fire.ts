@@ -6,7 +6,7 @@
 import { LIMITS } from "../config.ts";
 import { gatesOf } from "../core/gate.ts";
 import type { RunState } from "../core/run.ts";
-import { decideFire, type FireDecision, memoKey, nextFire } from "../core/trigger.ts";
+import { decideFire, type FireDecision, memoKey, nextFire, nextOnSchedule } from "../core/trigger.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
@@ -21,9 +21,11 @@ interface DueTrigger
     Trigger,
     | "id"
     | "namespaceId"
+    | "name"
     | "schedule"
     | "startAt"
     | "endAt"
+    | "jitterMs"
     | "misfire"
     | "priority"
     | "input"
@@ -52,16 +54,17 @@ export interface Decided {
 /** Keeps the answers that stay true until they pass: 18 k → 82 k triggers/s (PERFORMANCE 5). */
 function createMemo(): typeof nextFire {
   const known = new Map<string, { after: number; next: number }>();
-  return (def, after) => {
+  const remembered: typeof nextOnSchedule = (def, after) => {
     const key = def.startAt !== null && after < def.startAt ? null : memoKey(def);
-    if (key === null) return nextFire(def, after);
+    if (key === null) return nextOnSchedule(def, after);
     const hit = known.get(key);
     if (hit && hit.after <= after && after < hit.next) return hit.next;
-    const next = nextFire(def, after);
+    const next = nextOnSchedule(def, after);
     if (next !== null) known.set(key, { after, next });
     if (known.size > 10_000) known.clear();
     return next;
   };
+  return (def, after) => nextFire(def, after, remembered);
 }
 
 /**
@@ -114,8 +117,8 @@ async function promote(context: EngineContext, decided: Decided[], guard: Leader
 
 async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
   return await sql<DueTrigger[]>`
-    select t.id, t.namespace_id as "namespaceId", t.schedule, t.misfire, t.priority, t.input, t.start_at as "startAt",
-      t.end_at as "endAt", t.created_at as "createdAt", t.next_at as "dueAt", t.fired_count as "firedCount",
+    select t.id, t.namespace_id as "namespaceId", t.name, t.schedule, t.misfire, t.priority, t.input, t.start_at as "startAt",
+      t.end_at as "endAt", t.jitter_ms as "jitterMs", t.created_at as "createdAt", t.next_at as "dueAt", t.fired_count as "firedCount",
       t.fires_left as "firesLeft", t.version, j.version_id as "versionId", j.paused, escapement.clock() as now
     from (
       select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()

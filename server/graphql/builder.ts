@@ -17,8 +17,8 @@ interface Types {
     ID: { Input: string; Output: string | number };
     /** Epoch milliseconds. */
     DateTime: { Input: number; Output: Date | number };
-    /** ISO 8601 text in, milliseconds out. */
-    Duration: { Input: string; Output: number };
+    /** ISO 8601 text in; out milliseconds, or text where months and days have no exact length. */
+    Duration: { Input: string; Output: number | string };
     /** JSON text. */
     JSON: { Input: JsonText; Output: string };
     Base64: { Input: Buffer; Output: Buffer };

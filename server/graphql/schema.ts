@@ -5,6 +5,7 @@ import "./token.ts";
 import "./job.ts";
 import "./trigger.ts";
 import "./trigger-changes.ts";
+import "./preview.ts";
 import "./schedule.ts";
 import "./executor.ts";
 import "./run.ts";

@@ -13,7 +13,7 @@ import { builder } from "./builder.ts";
 import { namespaceOf } from "./context.ts";
 import { textOf } from "./json.ts";
 import { readSchedule, ScheduleInput } from "./schedule.ts";
-import { MisfirePolicy, TriggerType } from "./trigger.ts";
+import { JITTER, MisfirePolicy, TriggerType } from "./trigger.ts";
 
 const MisfireInput = builder.inputType("MisfireInput", {
   fields: (t) => ({
@@ -31,6 +31,7 @@ const TriggerInput = builder.inputType("TriggerInput", {
     schedule: t.field({ type: ScheduleInput, required: true }),
     startAt: t.field({ type: "DateTime" }),
     endAt: t.field({ type: "DateTime", description: "Inclusive." }),
+    jitter: t.field({ type: "Duration", description: JITTER }),
     misfire: t.field({ type: MisfireInput }),
     priority: t.int({ description: "Unset: the job's." }),
     input: t.field({ type: "JSON", description: "Unset: the job's." }),
@@ -39,11 +40,12 @@ const TriggerInput = builder.inputType("TriggerInput", {
 });
 
 const TriggerPatch = builder.inputType("TriggerPatch", {
-  description: "What is absent stays as it is; null clears times, priority and input.",
+  description: "What is absent stays as it is; null clears times, jitter, priority and input.",
   fields: (t) => ({
     schedule: t.field({ type: ScheduleInput }),
     startAt: t.field({ type: "DateTime" }),
     endAt: t.field({ type: "DateTime", description: "Inclusive." }),
+    jitter: t.field({ type: "Duration", description: JITTER }),
     misfire: t.field({ type: MisfireInput }),
     priority: t.int(),
     input: t.field({ type: "JSON" }),
@@ -53,6 +55,7 @@ const TriggerPatch = builder.inputType("TriggerPatch", {
 /** What the store takes of an input or a patch. */
 function readPatch<Given extends typeof TriggerPatch.$inferInput>({
   schedule,
+  jitter,
   misfire,
   input,
   ...rest
@@ -60,6 +63,7 @@ function readPatch<Given extends typeof TriggerPatch.$inferInput>({
   return {
     ...rest,
     schedule: schedule && readSchedule(schedule),
+    jitterMs: jitter == null ? jitter : durationMs(jitter, "jitter"),
     misfire: misfire && readMisfire(misfire),
     input: textOf(input),
   };

@@ -56,6 +56,9 @@ export const OccurrenceType = builder.objectRef<Occurrence>("Occurrence").implem
 
 const OccurrenceConnection = builder.connectionObject({ type: OccurrenceType, name: "OccurrenceConnection" });
 
+export const JITTER =
+  "Every time is put off by up to this: by how much is the trigger's own and never changes.";
+
 export const TriggerType = builder.objectRef<Trigger>("Trigger");
 
 builder.node(TriggerType, {
@@ -74,6 +77,7 @@ builder.node(TriggerType, {
       nullable: true,
       description: "The last instant at which it may be due.",
     }),
+    jitter: t.expose("jitterMs", { type: "Duration", nullable: true, description: JITTER }),
     misfire: t.expose("misfire", { type: MisfireType }),
     priority: t.exposeInt("priority", { nullable: true, description: "Null: the job's." }),
     input: t.expose("input", { type: "JSON", nullable: true, description: "Null: the job's." }),

@@ -148,6 +148,8 @@ export const trigger = escapement.table(
     schedule: jsonb().notNull(),
     startAt: instant(),
     endAt: instant(),
+    /** Every time is put off by up to this, always the same for one trigger. */
+    jitterMs: integer(),
     /** core/trigger's Misfire. */
     misfire: jsonb().notNull(),
     priority: smallint(),
@@ -174,6 +176,7 @@ export const trigger = escapement.table(
     index("trigger_due").on(t.nextAt).where(sql`state = 'NORMAL'`),
     index("trigger_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
     check("trigger_state", sql`state in ('NORMAL', 'PAUSED', 'BLOCKED', 'COMPLETE', 'ERROR')`),
+    check("trigger_jitter", sql`jitter_ms > 0`),
     check("trigger_normal_is_due", sql`state <> 'NORMAL' or next_at is not null`),
     check("trigger_blocked_by_run", sql`(state = 'BLOCKED') <= (blocked_by is not null)`),
     check("trigger_complete_has_no_next", sql`state <> 'COMPLETE' or next_at is null`),

@@ -4,11 +4,13 @@
  */
 import { checkName } from "../core/name.ts";
 import { badInput, conflict, illegalState, notFound, unavailable } from "../core/rejection.ts";
+import { checkJitter } from "../core/schedule/jitter.ts";
 import {
   afterRunEnded,
   checkMisfire,
   checkSchedule,
   checkWindow,
+  countsFromStart,
   DEFAULT_MISFIRE,
   decideFire,
   firstFire,
@@ -27,7 +29,7 @@ import {
   under,
 } from "./definitions.ts";
 import type { Fragment } from "./page.ts";
-import { definitionOf, findTrigger, readTriggers, type Trigger } from "./triggers.ts";
+import { definitionOf, findTrigger, readTriggers, seedOf, type Trigger } from "./triggers.ts";
 
 /** Times are epoch milliseconds, `input` is JSON text. What is absent or null takes its default. */
 export interface TriggerInput extends TriggerPatch {
@@ -42,12 +44,16 @@ export interface TriggerPatch {
   schedule?: Schedule | null | undefined;
   startAt?: number | null | undefined;
   endAt?: number | null | undefined;
+  jitterMs?: number | null | undefined;
   misfire?: Misfire | null | undefined;
   priority?: number | null | undefined;
   input?: string | null | undefined;
 }
 
-type Content = Pick<Trigger, "schedule" | "startAt" | "endAt" | "misfire" | "priority" | "input">;
+type Content = Pick<
+  Trigger,
+  "schedule" | "startAt" | "endAt" | "jitterMs" | "misfire" | "priority" | "input"
+>;
 
 /** Throws BAD_INPUT naming the field, NOT_FOUND for the job, CONFLICT when the name is taken. */
 export async function createTrigger(
@@ -57,14 +63,11 @@ export async function createTrigger(
 ): Promise<Trigger> {
   const { sql } = definitions;
   const name = checkName(input.name, "name");
-  // The number is drawn first, because what H means in a cron expression depends on it.
-  const [drawn] = await sql<{ id: number; now: Date }[]>`
-    select nextval('escapement.trigger_id_seq')::int as id, escapement.clock() as now`;
-  const { id, now } = drawn as { id: number; now: Date };
-  const blank = { startAt: null, endAt: null, misfire: DEFAULT_MISFIRE, priority: null, input: null };
-  const content = patched({ ...blank, schedule: input.schedule }, input, String(id), now);
+  const now = await readClock(sql);
+  const content = patched({ ...BLANK, schedule: input.schedule }, input, seedOf({ namespaceId, name }), now);
   const firesLeft = firesOf(content.schedule);
-  const due = firstDue({ ...content, id, createdAt: now, firedCount: 0, firesLeft, lastAt: null }, now);
+  const fresh = { namespaceId, name, createdAt: now, firedCount: 0, firesLeft, lastAt: null };
+  const due = firstDue({ ...content, ...fresh }, now);
   const [created] = await sql<{ jobId: number | null; id: number | null }[]>`
     with job as (
       select id from escapement.job
@@ -72,12 +75,11 @@ export async function createTrigger(
       for share
     ),
     created as (
-      insert into escapement.trigger (id, namespace_id, job_id, name, schedule, start_at, end_at, misfire, priority,
+      insert into escapement.trigger (namespace_id, job_id, name, schedule, start_at, end_at, jitter_ms, misfire, priority,
         input, state, next_at, delay_ms, fires_left, created_at, updated_at)
-      overriding system value
-      select ${id}, ${namespaceId}, job.id, ${name}, ${sql.json(content.schedule)}, ${content.startAt}::timestamptz,
-        ${content.endAt}::timestamptz, ${sql.json({ ...content.misfire })}, ${content.priority}::smallint,
-        ${content.input}, ${input.paused ? "PAUSED" : "NORMAL"}, ${due}::timestamptz, ${delayOf(content.schedule)}::bigint,
+      select ${namespaceId}::int, job.id, ${name}::text, ${sql.json(content.schedule)}, ${content.startAt}::timestamptz,
+        ${content.endAt}::timestamptz, ${content.jitterMs}::int, ${sql.json({ ...content.misfire })},
+        ${content.priority}::smallint, ${content.input}, ${input.paused ? "PAUSED" : "NORMAL"}, ${due}::timestamptz, ${delayOf(content.schedule)}::bigint,
         ${firesLeft}::int, ${now}::timestamptz, ${now}::timestamptz
       from job
       on conflict (namespace_id, name) do nothing
@@ -89,8 +91,17 @@ export async function createTrigger(
     throw conflict(`there is already a trigger "${name}"; choose another name or update that one`, "name");
   }
   definitions.channel.publish([{ kind: "job", id: created.jobId, namespaceId }]);
-  return announced(definitions, id);
+  return announced(definitions, created.id);
 }
+
+const BLANK = {
+  startAt: null,
+  endAt: null,
+  jitterMs: null,
+  misfire: DEFAULT_MISFIRE,
+  priority: null,
+  input: null,
+};
 
 /** Throws as `createTrigger` does. A new schedule or window sets the next time anew and revives a completed trigger. */
 export async function updateTrigger(
@@ -101,7 +112,7 @@ export async function updateTrigger(
 ): Promise<Trigger> {
   const { sql } = definitions;
   return change(definitions, namespaceId, name, (before, now) => {
-    const content = patched(before, patch, String(before.id), now);
+    const content = patched(before, patch, seedOf(before), now);
     const moved = timesOf(before) !== timesOf(content);
     // A fixed delay that waits for its run goes on waiting; the run's end sets the next time by what holds then.
     const waits = before.state === "BLOCKED" && content.schedule.kind === "fixedDelay";
@@ -111,7 +122,7 @@ export async function updateTrigger(
     const state = moved && !waits && !paused ? "NORMAL" : before.state;
     const set: Fragment = sql`
       schedule = ${sql.json(content.schedule)}, start_at = ${content.startAt}::timestamptz,
-      end_at = ${content.endAt}::timestamptz, misfire = ${sql.json({ ...content.misfire })},
+      end_at = ${content.endAt}::timestamptz, jitter_ms = ${content.jitterMs}::int, misfire = ${sql.json({ ...content.misfire })},
       priority = ${content.priority}::smallint, input = ${content.input},
       state = ${state}, next_at = ${due}::timestamptz, delay_ms = ${delayOf(content.schedule)}::bigint,
       fires_left = ${firesLeft}::int, blocked_by = ${waits || paused ? before.blockedBy : null}::bigint,
@@ -258,7 +269,7 @@ function firstDue(trigger: Parameters<typeof definitionOf>[0] & { lastAt: Date |
 
 /** The content that `patch` leads to. Throws BAD_INPUT naming the field. */
 function patched(before: Content, patch: TriggerPatch, seed: string, now: Date): Content {
-  const { schedule = null, misfire = null, startAt, endAt, priority, input } = patch;
+  const { schedule = null, misfire = null, startAt, endAt, jitterMs, priority, input } = patch;
   if (schedule !== null) under(`schedule.${schedule.kind}`, () => checkSchedule(schedule, seed));
   if (misfire !== null) under("misfire", () => checkMisfire(misfire));
   const content: Content = {
@@ -266,11 +277,12 @@ function patched(before: Content, patch: TriggerPatch, seed: string, now: Date):
     misfire: misfire ?? before.misfire,
     startAt: startAt === undefined ? before.startAt : instant(startAt),
     endAt: endAt === undefined ? before.endAt : instant(endAt),
+    jitterMs: jitterMs === undefined ? before.jitterMs : jitterMs,
     priority: priority == null ? keep(priority, before.priority) : checkPriority(priority),
     input: input == null ? keep(input, before.input) : checkInput(input),
   };
-  // A fixed rate's grid has to begin somewhere that does not move.
-  if (content.schedule.kind === "fixedRate") content.startAt ??= now;
+  if (content.jitterMs !== null) checkJitter(content.jitterMs, content.schedule);
+  if (countsFromStart(content.schedule)) content.startAt ??= now;
   checkWindow(content.startAt?.getTime() ?? null, content.endAt?.getTime() ?? null);
   return content;
 }
@@ -280,8 +292,8 @@ const keep = <T>(given: null | undefined, before: T | null): T | null => (given 
 const instant = (at: number | null): Date | null => (at === null ? null : new Date(at));
 
 /** What the due times depend on. */
-const timesOf = ({ schedule, startAt, endAt }: Content) =>
-  JSON.stringify([Object.entries(schedule).sort(), startAt, endAt]);
+const timesOf = ({ schedule, startAt, endAt, jitterMs }: Content) =>
+  JSON.stringify([Object.entries(schedule).sort(), startAt, endAt, jitterMs]);
 
 const delayOf = (schedule: Schedule): number | null =>
   schedule.kind === "fixedDelay" ? schedule.everyMs : null;

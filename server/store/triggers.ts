@@ -1,5 +1,6 @@
 /** Triggers as they are read; trigger-changes.ts writes them, and the ticker fires them. */
-import type { Schedule } from "../core/schedule.ts";
+import { jitterOffset } from "../core/schedule/jitter.ts";
+import type { Schedule } from "../core/schedule/schedule.ts";
 import { type Misfire, nextFires, type TriggerDef } from "../core/trigger.ts";
 import type { Sql } from "./connection.ts";
 import {
@@ -23,6 +24,8 @@ export interface Trigger {
   schedule: Schedule;
   startAt: Date | null;
   endAt: Date | null;
+  /** Every time is put off by up to this; null: by nothing. */
+  jitterMs: number | null;
   misfire: Misfire;
   priority: number | null;
   /** JSON text; null: the job's. */
@@ -43,17 +46,34 @@ export interface Trigger {
   updatedAt: Date;
 }
 
+/** What a trigger's H and jitter are hashed by: its name, so that they are known before it is created. */
+export const seedOf = ({ namespaceId, name }: Pick<Trigger, "namespaceId" | "name">): string =>
+  `${namespaceId}/${name}`;
+
 /** What core/trigger decides by. */
 export function definitionOf(
-  trigger: Pick<Trigger, "id" | "schedule" | "startAt" | "endAt" | "createdAt" | "firedCount" | "firesLeft">,
+  trigger: Pick<
+    Trigger,
+    | "namespaceId"
+    | "name"
+    | "schedule"
+    | "startAt"
+    | "endAt"
+    | "jitterMs"
+    | "createdAt"
+    | "firedCount"
+    | "firesLeft"
+  >,
 ): TriggerDef {
   const { schedule, firesLeft } = trigger;
+  const seed = seedOf(trigger);
   return {
     schedule,
     startAt: trigger.startAt?.getTime() ?? null,
     endAt: trigger.endAt?.getTime() ?? null,
     anchorAt: trigger.createdAt.getTime(),
-    seed: String(trigger.id),
+    seed,
+    offsetMs: jitterOffset(seed, trigger.jitterMs),
     // Counted since the schedule was set, which may be later than the trigger's first fire.
     firedCount:
       schedule.kind === "fixedDelay" && schedule.repeat !== undefined && firesLeft !== null
@@ -113,7 +133,7 @@ export async function listTriggers(
 function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Trigger[]> {
   return sql<Trigger[]>`
     select t.id, t.namespace_id as "namespaceId", t.job_id as "jobId", t.name, t.schedule,
-      t.start_at as "startAt", t.end_at as "endAt", t.misfire, t.priority, t.input, t.state, t.reason,
+      t.start_at as "startAt", t.end_at as "endAt", t.jitter_ms as "jitterMs", t.misfire, t.priority, t.input, t.state, t.reason,
       t.fired_count as "firedCount", t.next_at as "nextAt", t.last_at as "lastAt", t.fires_left as "firesLeft",
       t.blocked_by as "blockedBy", t.version, t.created_at as "createdAt", t.updated_at as "updatedAt"
     from escapement.trigger t where ${where} ${rest}`;

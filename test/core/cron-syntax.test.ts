@@ -1,8 +1,8 @@
 /** Cron expressions as text: what is accepted, what it means, and that a refusal names the field. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Dialect, nextCron, parseCron } from "../../server/core/cron.ts";
 import { Rejection } from "../../server/core/rejection.ts";
+import { type Dialect, nextCron, parseCron } from "../../server/core/schedule/cron.ts";
 
 const UTC = { timeZone: "UTC", gap: "SHIFT", overlap: "FIRST" } as const;
 

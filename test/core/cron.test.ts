@@ -2,8 +2,8 @@
 import { Cron } from "croner";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CronClock, nextCron, parseCron } from "../../server/core/cron.ts";
-import { checkZone } from "../../server/core/zone.ts";
+import { type CronClock, nextCron, parseCron } from "../../server/core/schedule/cron.ts";
+import { checkZone } from "../../server/core/schedule/zone.ts";
 import { firesByScan, type Meaning, transitionIn, wallClock } from "./wall-clock-oracle.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,7 @@
 /** Triggers: first and next due times of each kind, and what becomes of the times that were missed. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { checkJitter, jitterOffset } from "../../server/core/schedule/jitter.ts";
 import {
   afterRunEnded,
   checkMisfire,
@@ -31,6 +32,24 @@ const cron = (expression: string, more: object = {}): Schedule => ({
   overlap: "FIRST",
   ...more,
 });
+const everyDays = (every: number): Schedule => ({
+  kind: "calendarInterval",
+  every,
+  unit: "DAY",
+  timeZone: "Europe/Berlin",
+  missingDay: "SHIFT",
+  gap: "SHIFT",
+  overlap: "FIRST",
+});
+const workingHours = (minutes: number, repeat?: number): Schedule => ({
+  kind: "dailyTimeInterval",
+  everyMs: minutes * MINUTE,
+  from: "08:00",
+  until: "17:00",
+  weekdays: ["MONDAY", "FRIDAY", "SATURDAY"],
+  timeZone: "Europe/Berlin",
+  ...(repeat === undefined ? {} : { repeat }),
+});
 const def = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef => ({
   schedule,
   startAt: null,
@@ -38,6 +57,7 @@ const def = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef => 
   anchorAt: T0,
   seed: "default/nightly",
   firedCount: 0,
+  offsetMs: 0,
   ...more,
 });
 
@@ -129,6 +149,78 @@ describe("a fixed rate", () => {
     expect(nextFires(def({ ...hourly, repeat: 2 }), T0 - 1, 10)).toEqual([T0, T0 + HOUR, T0 + 2 * HOUR]);
     expect(nextFires(def({ ...hourly, repeat: 0 }), T0 - 1, 10)).toEqual([T0]);
     expect(firstFire(def({ ...hourly, repeat: 2 }), T0 + 2 * HOUR + 1)).toBeNull();
+  });
+});
+
+describe("an interval", () => {
+  it("begins at its start, which counts, and ends with its end, which counts, too", () => {
+    const window = { startAt: T0, endAt: T0 + 2 * 24 * HOUR };
+    const daily = def(everyDays(1), window);
+    expect(firstFire(daily, T0 - HOUR)).toBe(T0);
+    expect(nextFires(daily, T0 - 1, 10)).toEqual([T0, T0 + 24 * HOUR, T0 + 48 * HOUR]);
+    // T0 is 10:00 in Berlin, on a Friday; 2 January is a Saturday, and no Sunday is chosen.
+    const hourly = def(workingHours(60), { startAt: T0, endAt: T0 + 23 * HOUR });
+    expect(nextFires(hourly, T0 - 1, 20)).toEqual([
+      ...Array.from({ length: 8 }, (_, hours) => T0 + hours * HOUR),
+      T0 + 22 * HOUR,
+      T0 + 23 * HOUR,
+    ]);
+  });
+
+  it("counts from when it was set, without a start", () => {
+    expect(nextFire(def(everyDays(2)), T0)).toBe(T0 + 48 * HOUR);
+    expect(nextFires(def(workingHours(60, 1)), T0 - 1, 9)).toEqual([T0, T0 + HOUR]);
+  });
+});
+
+describe("jitter", () => {
+  const offsetMs = 90_000;
+  it.each<[Schedule]>([
+    [cron("0 * * * *")],
+    [{ kind: "fixedRate", everyMs: HOUR }],
+    [everyDays(1)],
+    [workingHours(60)],
+  ])("puts every time of %j off by the same", (schedule) => {
+    const plain = nextFires(def(schedule, { startAt: T0 }), T0 - 1, 5);
+    const late = nextFires(def(schedule, { startAt: T0, offsetMs }), T0 - 1, 5);
+    expect(late).toEqual(plain.map((time) => time + offsetMs));
+    expect(nextFire(def(schedule, { startAt: T0, offsetMs }), (late[1] ?? 0) - 1)).toBe(late[1]);
+  });
+
+  it("never puts a time off past the end", () => {
+    const endAt = at("11:00");
+    expect(nextFires(def(cron("0 * * * *"), { endAt, offsetMs }), T0, 9)).toEqual([
+      at("09:00") + offsetMs,
+      at("10:00") + offsetMs,
+    ]);
+    expect(nextFires(def(cron("0 * * * *"), { endAt: endAt + offsetMs, offsetMs }), T0, 9)).toHaveLength(3);
+  });
+
+  it("is the same for the same trigger, and spread over the triggers", () => {
+    expect(jitterOffset("1/a", null)).toBe(0);
+    expect(jitterOffset("1/a", HOUR)).toBe(jitterOffset("1/a", HOUR));
+    const quarters = [0, 0, 0, 0];
+    for (let index = 0; index < 400; index++) {
+      const quarter = Math.floor(jitterOffset(`1/trigger-${index}`, HOUR) / (HOUR / 4));
+      quarters[quarter] = (quarters[quarter] ?? 0) + 1;
+    }
+    expect(quarters).toHaveLength(4);
+    expect(Math.min(...quarters)).toBeGreaterThan(60);
+  });
+
+  it.each<[number, Schedule, string]>([
+    [0, cron("0 * * * *"), "more than zero"],
+    [25 * HOUR, cron("0 * * * *"), "at most P1D"],
+    [MINUTE, { kind: "once", at: T0 }, "leave it out"],
+    [MINUTE, { kind: "fixedDelay", everyMs: HOUR }, "leave it out"],
+  ])("of %d ms for %j is refused: %s", (jitterMs, schedule, message) => {
+    expect(() => checkJitter(jitterMs, schedule)).toThrow(
+      expect.objectContaining({
+        code: "BAD_INPUT",
+        field: "jitter",
+        message: expect.stringContaining(message),
+      }),
+    );
   });
 });
 
@@ -327,6 +419,7 @@ describe("a due trigger", () => {
   it("accounts for every missed time exactly once, under every policy", () => {
     const schedules = fc.oneof(
       fc.constantFrom(cron("*/7 * * * *"), cron("0 */3 * * *"), cron("30 4 * * 1,3"), cron("15 9 * * *")),
+      fc.constantFrom(everyDays(1), everyDays(3), workingHours(7), workingHours(25, 40)),
       fc.record({
         kind: fc.constant("fixedRate" as const),
         everyMs: fc.integer({ min: MINUTE, max: 5 * HOUR }),
@@ -339,41 +432,49 @@ describe("a due trigger", () => {
       limit: fc.integer({ min: 1, max: 20 }),
     });
     const until = fc.option(fc.integer({ min: 0, max: 90 * HOUR }));
+    const offset = fc.oneof(fc.constant(0), fc.nat(2 * HOUR));
     fc.assert(
-      fc.property(schedules, misfires, fc.nat(80 * HOUR), until, (schedule, policy, down, end) => {
-        const trigger = def(schedule, { endAt: end === null ? null : T0 + end });
-        const dueAt = firstFire(trigger, T0);
-        fc.pre(dueAt !== null);
-        if (dueAt === null) return;
-        const now = dueAt + down;
-        const decision = decideFire(trigger, dueAt, now, policy);
+      fc.property(
+        schedules,
+        misfires,
+        fc.nat(80 * HOUR),
+        until,
+        offset,
+        (schedule, policy, down, end, offsetMs) => {
+          const trigger = def(schedule, { endAt: end === null ? null : T0 + end, offsetMs });
+          const dueAt = firstFire(trigger, T0);
+          fc.pre(dueAt !== null);
+          if (dueAt === null) return;
+          const now = dueAt + down;
+          const decision = decideFire(trigger, dueAt, now, policy);
 
-        const chain: number[] = [];
-        const last = Math.max(decision.nextAt ?? 0, now);
-        for (let time: number | null = dueAt; time !== null && time <= last; time = nextFire(trigger, time))
-          chain.push(time);
-        const settled = chain.filter((time) => time < (decision.nextAt ?? Number.POSITIVE_INFINITY));
-        const { fires, skipped } = decision;
-        expect(fires.length + (skipped?.count ?? 0)).toBe(settled.length);
-        expect(fires.map(({ scheduledAt }) => scheduledAt)).toEqual(
-          settled.slice(settled.length - fires.length),
-        );
-        if (skipped) {
-          const passed = settled.slice(0, settled.length - fires.length);
-          expect([skipped.from, skipped.to]).toEqual([passed[0], passed.at(-1)]);
-        }
-        for (const { scheduledAt, outcome } of fires) {
-          expect(outcome === "MISFIRED").toBe(now - scheduledAt > policy.thresholdMs);
-        }
-        if (policy.policy === "SKIP" || down <= policy.thresholdMs) {
-          expect(fires.some(({ outcome }) => outcome === "MISFIRED")).toBe(false);
-        } else {
-          expect(fires).toHaveLength(
-            Math.min(settled.length, policy.policy === "FIRE_ONCE" ? 1 : policy.limit),
+          const chain: number[] = [];
+          const last = Math.max(decision.nextAt ?? 0, now);
+          for (let time: number | null = dueAt; time !== null && time <= last; time = nextFire(trigger, time))
+            chain.push(time);
+          const settled = chain.filter((time) => time < (decision.nextAt ?? Number.POSITIVE_INFINITY));
+          const { fires, skipped } = decision;
+          expect(fires.length + (skipped?.count ?? 0)).toBe(settled.length);
+          expect(fires.map(({ scheduledAt }) => scheduledAt)).toEqual(
+            settled.slice(settled.length - fires.length),
           );
-          if (decision.nextAt !== null) expect(decision.nextAt).toBeGreaterThan(now);
-        }
-      }),
+          if (skipped) {
+            const passed = settled.slice(0, settled.length - fires.length);
+            expect([skipped.from, skipped.to]).toEqual([passed[0], passed.at(-1)]);
+          }
+          for (const { scheduledAt, outcome } of fires) {
+            expect(outcome === "MISFIRED").toBe(now - scheduledAt > policy.thresholdMs);
+          }
+          if (policy.policy === "SKIP" || down <= policy.thresholdMs) {
+            expect(fires.some(({ outcome }) => outcome === "MISFIRED")).toBe(false);
+          } else {
+            expect(fires).toHaveLength(
+              Math.min(settled.length, policy.policy === "FIRE_ONCE" ? 1 : policy.limit),
+            );
+            if (decision.nextAt !== null) expect(decision.nextAt).toBeGreaterThan(now);
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { jitterOffset } from "../../server/core/schedule/jitter.ts";
 import type { Schedule } from "../../server/core/trigger.ts";
 import { createFire } from "../../server/engine/fire.ts";
 import { repairHolds } from "../../server/engine/release.ts";
@@ -35,6 +36,15 @@ interface Given {
   firesLeft?: number;
   endAt?: Date;
 }
+
+const EVERY_MINUTE: Extract<Schedule, { kind: "cron" }> = {
+  kind: "cron",
+  expression: "* * * * *",
+  timeZone: "UTC",
+  dialect: "UNIX",
+  gap: "SHIFT",
+  overlap: "FIRST",
+};
 
 async function addTrigger(given: Given): Promise<number> {
   const misfire = { policy: given.policy ?? "FIRE_ONCE", thresholdMs: 60_000, limit: 3 };
@@ -160,16 +170,45 @@ test("after a downtime each policy does as it says, and no nominal time is silen
   expect([...(await occurrences())]).toEqual([{ outcome: "SKIPPED", count: 6, ran: false }]);
 });
 
-test("a schedule that cannot be computed goes to ERROR alone", async () => {
+test("triggers of one schedule that share what is remembered are each put off by their own part of the jitter", async () => {
+  const hourly: Schedule = { ...EVERY_MINUTE, expression: "0 * * * *" };
+  for (const name of ["plain", "jittery-1", "jittery-2"]) {
+    await addTrigger({ schedule: hourly });
+    const jitterMs = name === "plain" ? null : 600_000;
+    await t.sql`update escapement.trigger set name = ${name}, jitter_ms = ${jitterMs} where name = 'subject'`;
+  }
+  const before = await t.sql`select name, next_at from escapement.trigger`;
+  expect((await fire()).fired).toBe(3);
+  for (const { name, next_at: dueAt } of before) {
+    const [after] = await t.sql`select next_at from escapement.trigger where name = ${name}`;
+    const offsetMs = jitterOffset(`1/${name}`, name === "plain" ? null : 600_000);
+    const hour = Math.floor((dueAt.getTime() - offsetMs) / 3_600_000) + 1;
+    expect([name, after?.next_at.getTime()]).toEqual([name, hour * 3_600_000 + offsetMs]);
+  }
+});
+
+test("intervals go on from their nominal time", async () => {
   await addTrigger({
     schedule: {
-      kind: "cron",
-      expression: "nonsense",
+      kind: "calendarInterval",
+      every: 1,
+      unit: "DAY",
       timeZone: "UTC",
-      dialect: "UNIX",
+      missingDay: "SHIFT",
       gap: "SHIFT",
       overlap: "FIRST",
     },
+    lateMs: 2_000,
+  });
+  const before = await trigger();
+  await t.sql`update escapement.trigger set start_at = next_at - interval '3 days'`;
+  expect((await fire()).fired).toBe(1);
+  expect((await trigger())?.next_at.getTime()).toBe(before?.next_at.getTime() + 86_400_000);
+});
+
+test("a schedule that cannot be computed goes to ERROR alone", async () => {
+  await addTrigger({
+    schedule: { ...EVERY_MINUTE, expression: "nonsense" },
   });
   await t.sql`update escapement.trigger set name = 'broken'`;
   await addTrigger({ schedule: { kind: "fixedRate", everyMs: 60_000 } });

@@ -199,6 +199,8 @@ const TRIGGER = `fragment Trigger on Trigger {
     ... on CronSchedule { expression timeZone dialect gap overlap }
     ... on FixedRateSchedule { every repeat }
     ... on FixedDelaySchedule { every repeat }
+    ... on CalendarIntervalSchedule { every timeZone missingDay gap overlap }
+    ... on DailyTimeIntervalSchedule { every from until weekdays timeZone repeat }
   }
 }`;
 const CREATE_TRIGGER = `mutation ($input: TriggerInput!) { createTrigger(input: $input) { ...Trigger } } ${TRIGGER}`;
@@ -259,10 +261,49 @@ test("each kind of schedule is accepted, with the documented defaults, and given
     misfire: { policy: "FIRE_ALL", threshold: "PT1M", limit: 5 },
     nextFires: ["2100-01-01T00:00:00.000Z", "2100-01-01T00:00:10.000Z"],
   });
+  expect(
+    await create(
+      "monthly",
+      { calendarInterval: { every: "P1M", timeZone: "Europe/Berlin" } },
+      { startAt: "2100-01-31T08:00:00Z" },
+    ),
+  ).toMatchObject({
+    schedule: {
+      __typename: "CalendarIntervalSchedule",
+      every: "P1M",
+      timeZone: "Europe/Berlin",
+      missingDay: "SHIFT",
+      gap: "SHIFT",
+      overlap: "FIRST",
+    },
+    nextFires: ["2100-01-31T08:00:00.000Z", "2100-02-28T08:00:00.000Z"],
+  });
+  expect(
+    await create(
+      "office",
+      {
+        dailyTimeInterval: { every: "PT72M", from: "08:00", until: "11:00", weekdays: ["FRIDAY", "MONDAY"] },
+      },
+      { startAt: "2100-01-01T09:00:00Z" },
+    ),
+  ).toMatchObject({
+    schedule: {
+      __typename: "DailyTimeIntervalSchedule",
+      every: "PT1H12M",
+      from: "08:00",
+      until: "11:00",
+      weekdays: ["MONDAY", "FRIDAY"],
+      timeZone: "UTC",
+      repeat: null,
+    },
+    nextFires: ["2100-01-01T09:12:00.000Z", "2100-01-01T10:24:00.000Z"],
+  });
   const { job } = await get(server, `{ job(name: "timed") { nextFireAt triggers { nodes { name } } } }`);
   expect(job.triggers.nodes.map(({ name }: { name: string }) => name)).toEqual([
     "cron",
     "delay",
+    "monthly",
+    "office",
     "once",
     "rate",
   ]);
@@ -436,6 +477,62 @@ test("a schedule can be looked at before it is used", async () => {
   const { previewSchedule } = await get(server, preview, { schedule: rate });
   expect(previewSchedule).toHaveLength(10);
   expect(Date.parse(previewSchedule[0])).toBeGreaterThan(Date.now());
+});
+
+test("a preview shows what the clocks show, and what they do on a day on which they change", async () => {
+  const { previewFires } = await get(
+    server,
+    `query ($schedule: ScheduleInput!, $from: DateTime) {
+      previewFires(schedule: $schedule, from: $from, first: 3) { at local offset note }
+    }`,
+    {
+      schedule: { cron: { expression: "30 2 * * *", timeZone: "Europe/Berlin" } },
+      from: "2030-03-30T01:00:00Z",
+    },
+  );
+  expect(previewFires).toEqual([
+    { at: "2030-03-30T01:30:00.000Z", local: "2030-03-30T02:30:00", offset: "+01:00", note: null },
+    {
+      at: "2030-03-31T01:00:00.000Z",
+      local: "2030-03-31T03:00:00",
+      offset: "+02:00",
+      note: "the clocks go forward from 02:00 to 03:00",
+    },
+    { at: "2030-04-01T00:30:00.000Z", local: "2030-04-01T02:30:00", offset: "+02:00", note: null },
+  ]);
+});
+
+test("jitter puts a trigger's times off by its own part, which a preview by its name knows before", async () => {
+  const schedule = { cron: { expression: "H * * * *" } };
+  const { previewSchedule } = await get(
+    server,
+    `query ($schedule: ScheduleInput!, $startAt: DateTime) {
+      previewSchedule(schedule: $schedule, startAt: $startAt, jitter: "PT30S", name: "spread", first: 3)
+    }`,
+    { schedule, startAt: "2100-01-01T00:00:00Z" },
+  );
+  await get(server, CREATE_JOB, { input: { name: "spread", type: "t" } });
+  const { createTrigger } = await get(
+    server,
+    `mutation ($schedule: ScheduleInput!) {
+      createTrigger(input: {
+        name: "spread", job: "spread", schedule: $schedule, startAt: "2100-01-01T00:00:00Z", jitter: "PT30S"
+      }) { jitter nextFires(first: 3) upcoming(first: 1) { at offset } }
+    }`,
+    { schedule },
+  );
+  expect(createTrigger).toEqual({
+    jitter: "PT30S",
+    nextFires: previewSchedule,
+    upcoming: [{ at: previewSchedule[0], offset: "+00:00" }],
+  });
+  expect(new Date(previewSchedule[0]).getTime() % 60_000).toBeGreaterThan(0);
+  const { updateTrigger } = await get(
+    server,
+    `mutation { updateTrigger(name: "spread", input: { jitter: null }) { jitter nextFireAt } }`,
+  );
+  expect(updateTrigger.jitter).toBeNull();
+  expect(new Date(updateTrigger.nextFireAt).getTime() % 60_000).toBe(0);
 });
 
 test("namespaces keep names apart", async () => {

@@ -120,6 +120,44 @@ const TABLE: [string, string, string | undefined, Record<string, unknown>?][] = 
   [schedule(`once: { at: "2030-02-01" }`), "BAD_INPUT", "schedule.once.at"],
   [schedule(`once: {}`), "BAD_INPUT", "schedule.once.at"],
   [schedule(``), "BAD_INPUT", "schedule"],
+  [schedule(`calendarInterval: { every: "P1MT1H" }`), "BAD_INPUT", "schedule.calendarInterval.every"],
+  [schedule(`calendarInterval: { every: "PT0S" }`), "BAD_INPUT", "schedule.calendarInterval.every"],
+  [
+    schedule(`calendarInterval: { every: "P1D", timeZone: "Mars/Base" }`),
+    "BAD_INPUT",
+    "schedule.calendarInterval.timeZone",
+  ],
+  [schedule(`dailyTimeInterval: { every: "P1M" }`), "BAD_INPUT", "schedule.dailyTimeInterval.every"],
+  [
+    schedule(`dailyTimeInterval: { every: "PT1H", from: "8" }`),
+    "BAD_INPUT",
+    "schedule.dailyTimeInterval.from",
+  ],
+  [
+    schedule(`dailyTimeInterval: { every: "PT1H", until: "24:00" }`),
+    "BAD_INPUT",
+    "schedule.dailyTimeInterval.until",
+  ],
+  [
+    schedule(`dailyTimeInterval: { every: "PT1H", weekdays: [] }`),
+    "BAD_INPUT",
+    "schedule.dailyTimeInterval.weekdays",
+  ],
+  [
+    schedule(`dailyTimeInterval: { every: "PT1H", repeat: -1 }`),
+    "BAD_INPUT",
+    "schedule.dailyTimeInterval.repeat",
+  ],
+  [
+    trigger(`name: "new", job: "job", schedule: { fixedDelay: { every: "PT1H" } }, jitter: "PT1M"`),
+    "BAD_INPUT",
+    "jitter",
+  ],
+  [
+    trigger(`name: "new", job: "job", schedule: { fixedRate: { every: "PT1H" } }, jitter: "P2D"`),
+    "BAD_INPUT",
+    "jitter",
+  ],
   [
     trigger(
       `name: "new", job: "job", schedule: { once: { at: "2030-01-01T00:00:00Z" } }, endAt: "2029-01-01T00:00:00Z"`,
@@ -144,6 +182,11 @@ const TABLE: [string, string, string | undefined, Record<string, unknown>?][] = 
   ],
   [`{ previewSchedule(schedule: { cron: { expression: "x" } }) }`, "BAD_INPUT", "schedule.cron.expression"],
   [`{ previewSchedule(schedule: { fixedRate: { every: "PT1H" } }, first: 1000) }`, "BAD_INPUT", "first"],
+  [
+    `{ previewFires(schedule: { fixedRate: { every: "PT1H" } }, startAt: "2031-01-01T00:00:00Z", endAt: "2030-01-01T00:00:00Z") { at } }`,
+    "BAD_INPUT",
+    "endAt",
+  ],
   // Runs
   [start(`job: "none"`), "NOT_FOUND", "job"],
   [start(`job: "\\u0000"`), "BAD_INPUT", "job"],

@@ -67,6 +67,8 @@ export const JobQuery = graphql(`
             ... on CronSchedule { expression timeZone dialect }
             ... on FixedRateSchedule { every repeat }
             ... on FixedDelaySchedule { every repeat }
+            ... on CalendarIntervalSchedule { every timeZone }
+            ... on DailyTimeIntervalSchedule { every from until weekdays timeZone repeat }
           }
         }
         pageInfo { hasNextPage }

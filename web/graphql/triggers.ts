@@ -18,6 +18,8 @@ const TriggerRow = graphql(`
       ... on CronSchedule { expression timeZone dialect }
       ... on FixedRateSchedule { every repeat }
       ... on FixedDelaySchedule { every repeat }
+      ... on CalendarIntervalSchedule { every timeZone }
+      ... on DailyTimeIntervalSchedule { every from until weekdays timeZone repeat }
     }
   }
 `);

@@ -6,7 +6,29 @@ export type Schedule =
   | { __typename: "OnceSchedule"; at: string }
   | { __typename: "CronSchedule"; expression: string; timeZone: string; dialect: "UNIX" | "QUARTZ" }
   | { __typename: "FixedRateSchedule"; every: string; repeat: number | null }
-  | { __typename: "FixedDelaySchedule"; every: string; repeat: number | null };
+  | { __typename: "FixedDelaySchedule"; every: string; repeat: number | null }
+  | { __typename: "CalendarIntervalSchedule"; every: string; timeZone: string }
+  | {
+      __typename: "DailyTimeIntervalSchedule";
+      every: string;
+      from: string;
+      until: string;
+      weekdays: readonly Weekday[];
+      timeZone: string;
+      repeat: number | null;
+    };
+
+/** From Monday on, as people plan. */
+export const WEEKDAYS = [
+  "MONDAY",
+  "TUESDAY",
+  "WEDNESDAY",
+  "THURSDAY",
+  "FRIDAY",
+  "SATURDAY",
+  "SUNDAY",
+] as const;
+export type Weekday = (typeof WEEKDAYS)[number];
 
 /** A cron expression in words, or the expression itself where there are none for it. */
 export function cronInWords(expression: string, dialect: "UNIX" | "QUARTZ"): string {
@@ -37,7 +59,22 @@ export function scheduleInWords(schedule: Schedule, nowMs: number, timeZone?: st
       return capital(everyInWords(schedule.every)) + times(schedule.repeat);
     case "FixedDelaySchedule":
       return `${durationInWords(schedule.every)} after the previous run ends${times(schedule.repeat)}`;
+    case "CalendarIntervalSchedule":
+      return `${capital(everyInWords(schedule.every))} from its start · ${schedule.timeZone}`;
+    case "DailyTimeIntervalSchedule": {
+      const { every, from, until, weekdays, repeat } = schedule;
+      const words = `${capital(everyInWords(every))} from ${from} to ${until}${onWeekdays(weekdays)}`;
+      return `${words}${times(repeat)} · ${schedule.timeZone}`;
+    }
   }
+}
+
+/** `, Monday through Friday`; nothing for every day. */
+function onWeekdays(weekdays: readonly Weekday[]): string {
+  const chosen = WEEKDAYS.filter((weekday) => weekdays.includes(weekday));
+  if (chosen.length === WEEKDAYS.length) return "";
+  if (chosen.join() === WEEKDAYS.slice(0, 5).join()) return ", Monday through Friday";
+  return `, on ${chosen.map((weekday) => capital(weekday.toLowerCase())).join(", ")}`;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

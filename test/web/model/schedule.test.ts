@@ -1,7 +1,13 @@
 /** Schedules, misfires and retries in words. */
 import { expect, test } from "vitest";
 import { retryInWords } from "../../../web/model/retry.ts";
-import { cronInWords, misfireInWords, scheduleInWords } from "../../../web/model/schedule.ts";
+import {
+  cronInWords,
+  misfireInWords,
+  scheduleInWords,
+  WEEKDAYS,
+  type Weekday,
+} from "../../../web/model/schedule.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00.000Z");
 
@@ -43,6 +49,28 @@ test("rates, delays and single times are told in words", () => {
   expect(scheduleInWords({ __typename: "OnceSchedule", at: "2026-11-22T08:00:00.000Z" }, NOW, "UTC")).toBe(
     "Once, at 22 Nov 08:00:00",
   );
+});
+
+test("intervals are told with their window, their days and their zone", () => {
+  const timeZone = "Europe/Berlin";
+  expect(scheduleInWords({ __typename: "CalendarIntervalSchedule", every: "P1M", timeZone }, NOW)).toBe(
+    "Every month from its start · Europe/Berlin",
+  );
+  const daily = {
+    __typename: "DailyTimeIntervalSchedule",
+    every: "PT1H12M",
+    from: "08:00",
+    until: "11:00",
+    timeZone,
+    repeat: null,
+  } as const;
+  const told = (weekdays: readonly Weekday[], repeat: number | null = null) =>
+    scheduleInWords({ ...daily, weekdays, repeat }, NOW);
+  expect(told(WEEKDAYS)).toBe("Every 1 hour 12 minutes from 08:00 to 11:00 · Europe/Berlin");
+  expect(told(WEEKDAYS.slice(0, 5), 3)).toBe(
+    "Every 1 hour 12 minutes from 08:00 to 11:00, Monday through Friday, 3 times · Europe/Berlin",
+  );
+  expect(told(["SUNDAY", "FRIDAY"])).toContain(", on Friday, Sunday ·");
 });
 
 test("each misfire policy names its threshold", () => {

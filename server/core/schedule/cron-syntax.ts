@@ -3,7 +3,8 @@
  * lacks is done before it: the QUARTZ dialect, L, W and #, ranges that wrap, years, and errors that name the field.
  */
 import { CronExpressionParser } from "cron-parser";
-import { badInput, type Rejection } from "./rejection.ts";
+import { badInput, type Rejection } from "../rejection.ts";
+import { LAST_YEAR } from "./limits.ts";
 
 /** UNIX: 5 fields, or 6 with seconds first, 0 and 7 = Sunday. QUARTZ: 6 fields, or 7 with years last, 1 = Sunday. */
 export type Dialect = "UNIX" | "QUARTZ";
@@ -40,8 +41,6 @@ interface MovingWeekday {
   nth: number | "last";
 }
 
-/** Fires are looked for until the end of this year. */
-export const LAST_YEAR = 2199;
 const FIRST_YEAR = 1970;
 
 const FIELD_NAMES = ["second", "minute", "hour", "day of month", "month", "day of week", "year"] as const;

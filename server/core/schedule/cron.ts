@@ -10,8 +10,10 @@
  *
  * The answer depends on `after` alone: the fires are one fixed set of instants, however far one steps through it.
  */
-import { type CronSpec, type Dialect, isRestricted, LAST_YEAR, readCron, splitCron } from "./cron-syntax.ts";
-import { badInput } from "./rejection.ts";
+import { DAY_MS } from "../duration.ts";
+import { badInput } from "../rejection.ts";
+import { type CronSpec, type Dialect, isRestricted, readCron, splitCron } from "./cron-syntax.ts";
+import { END_MS, LAST_YEAR } from "./limits.ts";
 import { type Segment, segmentAt } from "./zone.ts";
 
 export type { CronSpec, Dialect };
@@ -23,9 +25,6 @@ export interface CronClock {
   gap: "SHIFT" | "SKIP";
   overlap: "FIRST" | "SECOND" | "BOTH";
 }
-
-const DAY_MS = 86_400_000;
-const END_MS = Date.UTC(LAST_YEAR + 1, 0, 1);
 
 /**
  * Parses an expression. `hashSeed` is what H hashes: the same seed gives the same minute for ever. Throws BAD_INPUT for

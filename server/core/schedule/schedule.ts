@@ -1,6 +1,9 @@
 /** What a schedule is, which ones are accepted, and the parsed form of its cron expression. */
+import { badInput } from "../rejection.ts";
+import { type CalendarIntervalSchedule, checkCalendarInterval } from "./calendar-interval.ts";
 import { type CronSpec, type Dialect, parseCron } from "./cron.ts";
-import { badInput } from "./rejection.ts";
+import { checkDailyTimeInterval, type DailyTimeIntervalSchedule } from "./daily-time-interval.ts";
+import { checkEvery, checkRepeat } from "./limits.ts";
 import { checkZone } from "./zone.ts";
 
 /** As stored in the database. Times are epoch milliseconds. */
@@ -17,39 +20,47 @@ export type Schedule =
   /** Fires at start + n · every; `repeat` counts the fires after the first (Quartz Q4), without it there is no end. */
   | { kind: "fixedRate"; everyMs: number; repeat?: number }
   /** Fires `everyMs` after the previous run ended. */
-  | { kind: "fixedDelay"; everyMs: number; repeat?: number };
+  | { kind: "fixedDelay"; everyMs: number; repeat?: number }
+  | CalendarIntervalSchedule
+  | DailyTimeIntervalSchedule;
 
-/** Quicker than this, a trigger is a busy loop; let its task loop instead. */
-export const MIN_EVERY_MS = 100;
-const MAX_EVERY_MS = 100 * 366 * 86_400_000;
-const MAX_REPEAT = 1_000_000_000;
 /** 9999-12-31: what an RFC 3339 time can say. */
 const MAX_TIME = 253_402_300_799_999;
 
 /**
- * Throws BAD_INPUT naming the field at fault: `at`, `expression`, `timeZone`, `every` or `repeat`. A `once` in the past
- * is accepted: "now" has passed by the time it arrives here, and the misfire policy decides about older ones.
+ * Throws BAD_INPUT naming the field at fault: `at`, `expression`, `timeZone`, `every`, `repeat` and the like. A `once`
+ * in the past is accepted: "now" has passed by the time it arrives here, and the misfire policy decides about older ones.
  */
 export function checkSchedule(schedule: Schedule, seed: string): void {
-  if (schedule.kind === "once") {
-    if (!(schedule.at >= 0 && schedule.at <= MAX_TIME))
+  switch (schedule.kind) {
+    case "once":
+      if (schedule.at >= 0 && schedule.at <= MAX_TIME) return;
       throw badInput("at", "must be a time from 1970 to 9999");
-  } else if (schedule.kind === "cron") {
-    checkZone(schedule.timeZone, "timeZone");
-    parseCron(schedule.expression, { dialect: schedule.dialect, hashSeed: seed });
-  } else {
-    const { everyMs, repeat } = schedule;
-    if (!(everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS)) {
-      throw badInput("every", "must be from PT0.1S to 100 years");
-    }
-    if (repeat !== undefined && !(Number.isInteger(repeat) && repeat >= 0 && repeat <= MAX_REPEAT)) {
-      throw badInput(
-        "repeat",
-        `must be a whole number from 0 to ${MAX_REPEAT}; leave it out to repeat without end`,
-      );
-    }
+    case "cron":
+      checkZone(schedule.timeZone);
+      parseCron(schedule.expression, { dialect: schedule.dialect, hashSeed: seed });
+      return;
+    case "calendarInterval":
+      checkCalendarInterval(schedule);
+      return;
+    case "dailyTimeInterval":
+      checkDailyTimeInterval(schedule);
+      return;
+    case "fixedRate":
+    case "fixedDelay":
+      checkEvery(schedule.everyMs);
+      checkRepeat(schedule.repeat);
   }
 }
+
+/** True when the times are counted from the start, which then has to be an instant that does not move. */
+export const countsFromStart = (schedule: Schedule): boolean =>
+  schedule.kind === "fixedRate" ||
+  schedule.kind === "calendarInterval" ||
+  (schedule.kind === "dailyTimeInterval" && schedule.repeat !== undefined);
+
+/** The zone whose wall clock the schedule goes by. */
+export const zoneOf = (schedule: Schedule): string => ("timeZone" in schedule ? schedule.timeZone : "UTC");
 
 export type CronSchedule = Extract<Schedule, { kind: "cron" }>;
 

@@ -1,6 +1,9 @@
-/** Time zones as stretches of constant offset, so that wall clock and instant convert by adding a number. */
+/**
+ * Time zones as stretches of constant offset, so that wall clock and instant convert by adding a number. A wall-clock
+ * ("local") time is milliseconds of a calendar without zone.
+ */
 import { Temporal } from "temporal-polyfill";
-import { badInput } from "./rejection.ts";
+import { badInput } from "../rejection.ts";
 
 /** A stretch of time during which a zone's offset does not change. Local time = instant + `offsetMs`. */
 export interface Segment {
@@ -52,6 +55,31 @@ export function segmentAt(timeZone: string, at: number): Segment {
   const segment = findSegment(name, at);
   segments.splice(low, 0, segment);
   return segment;
+}
+
+/** What a wall clock shows at an instant. */
+export const localAt = (timeZone: string, at: number): number => at + segmentAt(timeZone, at).offsetMs;
+
+/** No offset is further from UTC than this, nor does a clock change skip or repeat more. */
+const REACH_MS = 26 * 3_600_000;
+
+/** The first instant at which the wall clock shows `local` or, when the clocks skip that, something later. */
+export function firstInstantShowing(timeZone: string, local: number): number {
+  let segment = segmentAt(timeZone, local - REACH_MS);
+  while (local >= segment.until + segment.offsetMs) segment = segmentAt(timeZone, segment.until);
+  return Math.max(segment.from, local - segment.offsetMs);
+}
+
+/** Every instant at which the wall clock shows `local`, ascending: none in a gap, two in an overlap. */
+export function instantsShowing(timeZone: string, local: number): number[] {
+  const instants: number[] = [];
+  for (let from = local - REACH_MS; from <= local + REACH_MS; ) {
+    const segment = segmentAt(timeZone, from);
+    const at = local - segment.offsetMs;
+    if (at >= segment.from && at < segment.until) instants.push(at);
+    from = segment.until;
+  }
+  return instants;
 }
 
 function findSegment(timeZone: string, at: number): Segment {
