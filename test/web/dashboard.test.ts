@@ -359,6 +359,29 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await page.getByRole("cell", { name: "Active", exact: true }).waitFor();
   });
 
+  test("a window of the day is set with its days, and its times tell what the clocks do", async () => {
+    const job = await makeJob();
+    await page.goto(at(`/jobs/${job}?ns=default`));
+    await page.getByRole("button", { name: "New trigger" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name", { exact: true }).fill("office-hours");
+    await dialog.getByLabel("Fires").selectOption("dailyTimeInterval");
+    await dialog.getByLabel("Every").fill("72m");
+    await dialog.getByLabel("From").fill("01:30");
+    await dialog.getByLabel("Until").fill("04:30");
+    for (const day of ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SUNDAY"])
+      await dialog.getByRole("button", { name: day }).click();
+    await dialog.getByRole("button", { name: "Create the trigger" }).waitFor();
+    await dialog.getByLabel("Time zone").fill("Europe/Berlin");
+    await dialog.getByLabel("Starts").fill("2030-03-31T00:00");
+    await dialog.getByText("01:30:00 at +01:00").waitFor();
+    await dialog.getByText("03:42:00 at +02:00").waitFor();
+    await dialog.getByRole("button", { name: "Create the trigger" }).click();
+
+    await shows("Every 1 hour 12 minutes from 01:30 to 04:30, on Sunday · Europe/Berlin");
+    await page.getByText("On that day the clocks go forward from 02:00 to 03:00.").first().waitFor();
+  });
+
   test("the overview's numbers follow what happens, without a reload", async () => {
     const job = await makeJob();
     await page.goto(at("/?ns=default"));

@@ -59,6 +59,40 @@ export function CodeField({ label, hint, fault, ...rest }: Common & ComponentPro
   );
 }
 
+/** Some of a few words, each a button that is pressed or not. */
+export function ChoiceField<Word extends string>(
+  props: Common & {
+    words: readonly Word[];
+    chosen: readonly Word[];
+    short: (word: Word) => string;
+    onChange: (chosen: readonly Word[]) => void;
+  },
+) {
+  const { words, chosen, short, onChange, ...common } = props;
+  const toggled = (word: Word): readonly Word[] =>
+    words.filter((each) => (each === word ? !chosen.includes(each) : chosen.includes(each)));
+  return (
+    <Field {...common}>
+      {({ id, ...wiring }) => (
+        <fieldset id={id} aria-label={common.label} {...wiring} className="flex gap-1">
+          {words.map((word) => (
+            <button
+              key={word}
+              type="button"
+              aria-pressed={chosen.includes(word)}
+              aria-label={word}
+              onClick={() => onChange(toggled(word))}
+              className="h-8 grow rounded-md border border-line text-xs text-muted aria-pressed:border-accent aria-pressed:text-accent"
+            >
+              {short(word)}
+            </button>
+          ))}
+        </fieldset>
+      )}
+    </Field>
+  );
+}
+
 export function SelectField({ label, hint, fault, children, ...rest }: Common & ComponentProps<"select">) {
   return (
     <Field label={label} hint={hint} fault={fault}>

@@ -47,7 +47,8 @@ export const TriggerQuery = graphql(
         misfire { policy threshold limit }
         priority
         input
-        nextFires(first: $fires)
+        jitter
+        upcoming(first: $fires) { at local offset note }
         createdAt
         updatedAt
         occurrences(first: 25, after: $after) {
@@ -80,8 +81,21 @@ export const ResumeTrigger = graphql(`
 `);
 
 export const PreviewSchedule = graphql(`
-  query PreviewSchedule($schedule: ScheduleInput!) {
-    previewSchedule(schedule: $schedule, first: 5)
+  query PreviewSchedule(
+    $schedule: ScheduleInput!
+    $startAt: DateTime
+    $jitter: Duration
+    $namespace: String
+    $name: String
+  ) {
+    previewFires(
+      schedule: $schedule
+      startAt: $startAt
+      jitter: $jitter
+      namespace: $namespace
+      name: $name
+      first: 5
+    ) { at local offset note }
   }
 `);
 

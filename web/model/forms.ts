@@ -1,5 +1,6 @@
 /** What people type into dialogs, turned into GraphQL inputs or into the fault to show. */
 import { type Json, parseJson } from "./json.ts";
+import type { Weekday } from "./schedule.ts";
 
 /** Fields by name with what is wrong with each; empty when all is well. */
 export type Faults = Record<string, string>;
@@ -23,13 +24,18 @@ const UNITS: Record<string, (amount: string) => string> = {
   m: (amount) => `PT${amount}M`,
   h: (amount) => `PT${amount}H`,
   d: (amount) => `P${amount}D`,
+  w: (amount) => `P${amount}W`,
+  mo: (amount) => `P${amount}M`,
+  y: (amount) => `P${amount}Y`,
 };
 
-/** A duration as people write it (`90s`, `5 m`, `1.5h`, `2d`, a bare number of seconds, or ISO 8601) as ISO 8601; null when it is none. */
+/** A duration as people write it (`90s`, `5 m`, `1.5h`, `2d`, `1mo`, a bare number of seconds, or ISO 8601) as ISO 8601; null when it is none. */
 export function durationOf(text: string): string | null {
   const trimmed = text.trim();
   if (/^P(?=.)/i.test(trimmed)) return trimmed.toUpperCase();
-  const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?(?:ec|in|ours?|ays?)?$/i.exec(trimmed);
+  const found = /^(\d+(?:\.\d+)?)\s*(ms|mo|s|m|h|d|w|y)?(?:ec|in|ours?|ays?|eeks?|nths?|ears?)?$/i.exec(
+    trimmed,
+  );
   const [, amount, unit = "s"] = found ?? [];
   return amount === undefined ? null : (UNITS[unit.toLowerCase()]?.(amount) ?? null);
 }
@@ -143,28 +149,61 @@ export function readJob(form: JobForm): Reading<JobValues> {
 }
 
 export type ScheduleForm = {
-  kind: "cron" | "fixedRate" | "fixedDelay" | "once";
+  kind: "cron" | "fixedRate" | "fixedDelay" | "calendarInterval" | "dailyTimeInterval" | "once";
   expression: string;
+  dialect: "UNIX" | "QUARTZ";
   timeZone: string;
   every: string;
   /** A local date and time as `<input type="datetime-local">` gives it. */
   at: string;
+  /** Times of day as `<input type="time">` gives them. */
+  from: string;
+  until: string;
+  weekdays: readonly Weekday[];
 };
 export type ScheduleValues =
-  | { cron: { expression: string; timeZone: string } }
+  | { cron: { expression: string; dialect: "UNIX" | "QUARTZ"; timeZone: string } }
   | { fixedRate: { every: string } }
   | { fixedDelay: { every: string } }
+  | { calendarInterval: { every: string; timeZone: string } }
+  | {
+      dailyTimeInterval: {
+        every: string;
+        from: string;
+        until: string;
+        weekdays: Weekday[];
+        timeZone: string;
+      };
+    }
   | { once: { at: string } };
 
-export type TriggerForm = ScheduleForm & { name: string; job: string };
-export type TriggerValues = { name: string; job: string; schedule: ScheduleValues };
+export type TriggerForm = ScheduleForm & { name: string; job: string; startAt: string; jitter: string };
+export type TriggerValues = {
+  name: string;
+  job: string;
+  schedule: ScheduleValues;
+  startAt?: string;
+  jitter?: string;
+};
 
-/** The schedule alone, for a preview. */
+/** What a preview asks: the name, too, because H and jitter are hashed by it. */
+export type PreviewValues = Omit<TriggerValues, "name" | "job"> & { namespace?: string; name?: string };
+
+/** The times alone; null while the schedule is incomplete. */
+export function readPreview(form: TriggerForm, namespace: string): PreviewValues | null {
+  const { values: schedule } = readSchedule(form);
+  const name = form.name.trim();
+  if (schedule === null) return null;
+  return { schedule, ...readWindow(form).values, ...(name === "" ? {} : { namespace, name }) };
+}
+
+/** The schedule alone. */
 export function readSchedule(form: ScheduleForm): Reading<ScheduleValues> {
+  const timeZone = form.timeZone.trim() || "UTC";
   if (form.kind === "cron") {
     const expression = form.expression.trim();
     if (expression === "") return { values: null, faults: { expression: "Write a cron expression." } };
-    return { values: { cron: { expression, timeZone: form.timeZone.trim() || "UTC" } }, faults: {} };
+    return { values: { cron: { expression, dialect: form.dialect, timeZone } }, faults: {} };
   }
   if (form.kind === "once") {
     const at = new Date(form.at);
@@ -172,21 +211,57 @@ export function readSchedule(form: ScheduleForm): Reading<ScheduleValues> {
     return { values: { once: { at: at.toISOString() } }, faults: {} };
   }
   const every = durationOf(form.every);
-  if (every === null) return { values: null, faults: { every: "Write it like 30s, 5m, 2h or P1D." } };
-  return {
-    values: form.kind === "fixedRate" ? { fixedRate: { every } } : { fixedDelay: { every } },
-    faults: {},
-  };
+  if (every === null) return { values: null, faults: { every: "Write it like 30s, 5m, 2h, 1w or P1M." } };
+  switch (form.kind) {
+    case "fixedRate":
+      return reading({ fixedRate: { every } }, {});
+    case "fixedDelay":
+      return reading({ fixedDelay: { every } }, {});
+    case "calendarInterval":
+      return reading({ calendarInterval: { every, timeZone } }, {});
+    case "dailyTimeInterval": {
+      const { from, until, weekdays } = form;
+      const faults: Faults = {};
+      if (from === "") faults.from = "Say when the window opens.";
+      if (until === "") faults.until = "Say when the window closes.";
+      if (weekdays.length === 0) faults.weekdays = "Choose a day at least.";
+      return reading(
+        { dailyTimeInterval: { every, from, until, weekdays: [...weekdays], timeZone } },
+        faults,
+      );
+    }
+  }
+}
+
+/** What may be said beside a schedule of that kind: only what repeats by the clock can be put off. */
+export const mayJitter = (kind: ScheduleForm["kind"]): boolean => kind !== "once" && kind !== "fixedDelay";
+
+/** Start and jitter; blank fields are left out. */
+export function readWindow(form: TriggerForm): Reading<Pick<TriggerValues, "startAt" | "jitter">> {
+  const values: Pick<TriggerValues, "startAt" | "jitter"> = {};
+  const faults: Faults = {};
+  if (form.startAt !== "" && form.kind !== "once") {
+    const startAt = new Date(form.startAt);
+    if (Number.isNaN(startAt.getTime())) faults.startAt = "Choose a date and a time.";
+    else values.startAt = startAt.toISOString();
+  }
+  if (form.jitter.trim() !== "" && mayJitter(form.kind)) {
+    const jitter = durationOf(form.jitter);
+    if (jitter === null) faults.jitter = "Write it like 30s or 5m.";
+    else values.jitter = jitter;
+  }
+  return reading(values, faults);
 }
 
 /** The whole trigger. */
 export function readTrigger(form: TriggerForm): Reading<TriggerValues> {
   const { values: schedule, faults: unsound } = readSchedule(form);
-  const faults = { ...unsound };
+  const window = readWindow(form);
+  const faults = { ...unsound, ...window.faults };
   if (form.name.trim() === "") faults.name = "Give the trigger a name.";
   if (form.job.trim() === "") faults.job = "Name the job that it starts.";
   if (schedule === null) return { values: null, faults };
-  return reading({ name: form.name.trim(), job: form.job.trim(), schedule }, faults);
+  return reading({ name: form.name.trim(), job: form.job.trim(), schedule, ...window.values }, faults);
 }
 
 /** The form field that the server's `input.schedule.cron.expression` means: the last known word of the path. */

@@ -79,6 +79,15 @@ function onWeekdays(weekdays: readonly Weekday[]): string {
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
+export type Fire = { at: string; local: string; offset: string; note: string | null };
+
+/** What the schedule's clock shows, with its offset: nothing when the reader's shows the same. */
+export function clockThere({ local, offset }: Fire, readerOffsetMinutes: number): string | null {
+  const [hours = 0, minutes = 0] = offset.slice(1).split(":").map(Number);
+  const offsetMinutes = (hours * 60 + minutes) * (offset.startsWith("-") ? -1 : 1);
+  return offsetMinutes === readerOffsetMinutes ? null : `${local.slice(11)} at ${offset}`;
+}
+
 export type Misfire = { policy: "SKIP" | "FIRE_ONCE" | "FIRE_ALL"; threshold: string; limit: number };
 
 /** What happens to due times that nobody was there for. */

@@ -4,6 +4,7 @@ import { OctagonPause } from "lucide-react";
 import { useState } from "react";
 import { Badge } from "../components/badge.tsx";
 import { useNow } from "../components/clock.ts";
+import { Fires } from "../components/fires.tsx";
 import { JsonView } from "../components/json-view.tsx";
 import { At } from "../components/moment.tsx";
 import { Empty, Fault, Loading } from "../components/notice.tsx";
@@ -17,7 +18,7 @@ import { nextCursor } from "../graphql/page.ts";
 import { type Trigger, TriggerEvents, TriggerQuery } from "../graphql/triggers.ts";
 import { misfireInWords, scheduleInWords } from "../model/schedule.ts";
 import { occurrenceFace, runFace, triggerFace } from "../model/state.ts";
-import { clockTime, formatCount, formatSpan } from "../model/time.ts";
+import { clockTime, durationInWords, formatCount, formatSpan } from "../model/time.ts";
 
 const FIRES = 10;
 const REREAD_MS = 800;
@@ -96,7 +97,11 @@ function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode 
         </div>
         <div className="grid min-w-0 content-start gap-4">
           <Panel title={`Next ${FIRES} fire times`}>
-            <NextFires fires={trigger.nextFires} />
+            {trigger.upcoming.length === 0 ? (
+              <p className="px-4 py-4 text-muted">It fires no more.</p>
+            ) : (
+              <Fires fires={trigger.upcoming} className="px-4 py-3 text-[13px] leading-6" />
+            )}
           </Panel>
           <About trigger={trigger} />
           {trigger.input !== null && (
@@ -107,19 +112,6 @@ function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode 
         </div>
       </div>
     </>
-  );
-}
-
-function NextFires({ fires }: { fires: readonly string[] }) {
-  if (fires.length === 0) return <p className="px-4 py-4 text-muted">It fires no more.</p>;
-  return (
-    <ol className="px-4 py-3 text-[13px] leading-6">
-      {fires.map((fire) => (
-        <li key={fire}>
-          <At at={fire} />
-        </li>
-      ))}
-    </ol>
   );
 }
 
@@ -192,6 +184,12 @@ function About({ trigger }: { trigger: Trigger }) {
         <dd>{formatCount(trigger.firedCount)} times</dd>
         <dt>When missed</dt>
         <dd>{misfireInWords(trigger.misfire)}</dd>
+        {trigger.jitter !== null && (
+          <>
+            <dt>Put off by up to</dt>
+            <dd>{durationInWords(trigger.jitter)}</dd>
+          </>
+        )}
         {trigger.priority !== null && (
           <>
             <dt>Priority</dt>

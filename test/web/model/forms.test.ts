@@ -5,6 +5,7 @@ import {
   fieldAtFault,
   readJob,
   readPace,
+  readPreview,
   readRedrive,
   readSchedule,
   readStartRun,
@@ -23,7 +24,19 @@ const job = {
   priority: "",
   tags: "",
 };
-const schedule = { kind: "cron", expression: "* * * * *", timeZone: "", every: "", at: "" } as const;
+const schedule = {
+  kind: "cron",
+  expression: "* * * * *",
+  dialect: "UNIX",
+  timeZone: "",
+  every: "",
+  at: "",
+  from: "08:00",
+  until: "18:00",
+  weekdays: ["MONDAY", "FRIDAY"],
+  startAt: "",
+  jitter: "",
+} as const;
 
 describe("durations", () => {
   test.each([
@@ -103,7 +116,23 @@ describe("creating", () => {
   });
 
   test("each kind of schedule becomes the one field that the API wants", () => {
-    expect(readSchedule(schedule).values).toEqual({ cron: { expression: "* * * * *", timeZone: "UTC" } });
+    expect(readSchedule(schedule).values).toEqual({
+      cron: { expression: "* * * * *", dialect: "UNIX", timeZone: "UTC" },
+    });
+    expect(readSchedule({ ...schedule, kind: "calendarInterval", every: "1 month" }).values).toEqual({
+      calendarInterval: { every: "P1M", timeZone: "UTC" },
+    });
+    expect(
+      readSchedule({ ...schedule, kind: "dailyTimeInterval", every: "72m", timeZone: "Asia/Tokyo" }).values,
+    ).toEqual({
+      dailyTimeInterval: {
+        every: "PT72M",
+        from: "08:00",
+        until: "18:00",
+        weekdays: ["MONDAY", "FRIDAY"],
+        timeZone: "Asia/Tokyo",
+      },
+    });
     expect(readSchedule({ ...schedule, kind: "fixedRate", every: "5m" }).values).toEqual({
       fixedRate: { every: "PT5M" },
     });
@@ -119,6 +148,34 @@ describe("creating", () => {
     expect(readSchedule({ ...schedule, expression: " " }).faults).toHaveProperty("expression");
     expect(readSchedule({ ...schedule, kind: "fixedRate", every: "often" }).faults).toHaveProperty("every");
     expect(readSchedule({ ...schedule, kind: "once", at: "" }).faults).toHaveProperty("at");
+    const daily = { ...schedule, kind: "dailyTimeInterval", every: "1h" } as const;
+    expect(readSchedule({ ...daily, from: "", until: "", weekdays: [] })).toEqual({
+      values: null,
+      faults: { from: expect.any(String), until: expect.any(String), weekdays: expect.any(String) },
+    });
+  });
+
+  test("start and jitter go along where they mean something", () => {
+    const named = {
+      ...schedule,
+      name: "t",
+      job: "j",
+      startAt: "2026-11-21T12:00:00",
+      jitter: "30s",
+    } as const;
+    const startAt = new Date("2026-11-21T12:00:00").toISOString();
+    expect(readTrigger(named).values).toMatchObject({ startAt, jitter: "PT30S" });
+    expect(readTrigger({ ...named, jitter: "some" }).faults).toHaveProperty("jitter");
+    const delayed = readTrigger({ ...named, kind: "fixedDelay", every: "5m" }).values;
+    expect(delayed).toMatchObject({ startAt });
+    expect(delayed).not.toHaveProperty("jitter");
+    expect(readPreview({ ...named, name: " " }, "default")).toEqual({
+      schedule: readSchedule(schedule).values,
+      startAt,
+      jitter: "PT30S",
+    });
+    expect(readPreview(named, "team")).toMatchObject({ namespace: "team", name: "t" });
+    expect(readPreview({ ...named, expression: "" }, "team")).toBeNull();
   });
 
   test("a trigger needs a name and a job beside its schedule", () => {

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { retryInWords } from "../../../web/model/retry.ts";
 import {
+  clockThere,
   cronInWords,
   misfireInWords,
   scheduleInWords,
@@ -71,6 +72,15 @@ test("intervals are told with their window, their days and their zone", () => {
     "Every 1 hour 12 minutes from 08:00 to 11:00, Monday through Friday, 3 times · Europe/Berlin",
   );
   expect(told(["SUNDAY", "FRIDAY"])).toContain(", on Friday, Sunday ·");
+});
+
+test("the schedule's clock is shown where it is not the reader's", () => {
+  const fire = { at: "2030-03-31T01:00:00.000Z", local: "2030-03-31T03:00:00", offset: "+02:00", note: null };
+  expect(clockThere(fire, 120)).toBeNull();
+  expect(clockThere(fire, 0)).toBe("03:00:00 at +02:00");
+  const newfoundland = { ...fire, local: "2030-03-30T22:30:00", offset: "-02:30" };
+  expect(clockThere(newfoundland, -150)).toBeNull();
+  expect(clockThere(newfoundland, 150)).toBe("22:30:00 at -02:30");
 });
 
 test("each misfire policy names its threshold", () => {
