@@ -50,6 +50,10 @@ export interface PlaceFacts {
   heldBy: string[];
   /** Runs in line before it. */
   ahead: number;
+  /** Of a rate: the length of its interval. */
+  everyMs: number | null;
+  /** Of a rate: when it is let in if all before it begin at once; epoch milliseconds. */
+  opensAt: number | null;
 }
 
 /** An executor of the run's group. */

@@ -2,6 +2,7 @@
  * Why a run is not running yet: the gates it passes, in the order in which it passes them, each from the rows and by
  * the predicates that decide it elsewhere. A new kind of hold adds one small function to `RULES`.
  */
+import { formatDuration } from "./duration.ts";
 import { executors, queue, room, willing } from "./explain-executors.ts";
 import {
   AHEAD_COUNTED,
@@ -88,18 +89,18 @@ function paused({ id, state, pause, job, group, namespace }: RunFacts): Gate[] {
 
 function places(run: RunFacts): Gate[] {
   return run.places.map((place) => {
-    const { kind, state, taken, capacity, heldBy, ahead } = place;
+    const { kind, state, taken, capacity, heldBy, ahead, opensAt } = place;
     // The condition of engine/gate-pass.ts: a place is free, and nobody stands before it.
     const opens = state === "TAKEN" || (state !== "LINE" && taken + ahead < capacity);
     const links = state === "TAKEN" ? [] : heldBy.map(runLink);
     const line = ahead === 0 ? "" : ` and ${plural(ahead, "run")} in line before it`;
     const message = `${placeInWords(place, run)}${opens ? "" : line}`;
-    return opens ? pass(HOLD_OF[kind], message, links) : block(HOLD_OF[kind], message, links);
+    return opens ? pass(HOLD_OF[kind], message, links) : block(HOLD_OF[kind], message, links, opensAt);
   });
 }
 
 function placeInWords(
-  { kind, policy, state, taken, capacity, key, heldBy }: PlaceFacts,
+  { kind, policy, state, taken, capacity, key, heldBy, everyMs, opensAt }: PlaceFacts,
   { job }: RunFacts,
 ): string {
   const holder = heldBy[0] === undefined ? "another run" : `run ${heldBy[0]}`;
@@ -115,7 +116,13 @@ function placeInWords(
       ? `finds no other run of ${job.name} that goes on (${policy})`
       : `waits for ${holder} of ${job.name}, which has not ended (${policy})`;
   }
-  const whose = kind === "KEY_CONCURRENCY" ? `${job.name} for key ${key}` : job.name;
+  const whose = key === "" ? job.name : `${job.name} for key ${key}`;
+  if (kind === "RATE") {
+    const used = `${taken} of ${plural(capacity, "start")} in the last ${formatDuration(everyMs ?? 0)}`;
+    if (state === "TAKEN") return `was let in by the rate of ${whose}, with ${used}`;
+    if (opensAt === null) return `finds ${used} of ${whose}`;
+    return `waits for the rate of ${whose}, with ${used}; it is let in at ${instant(opensAt)}`;
+  }
   if (state === "TAKEN") return `has one of ${plural(capacity, "place")} of ${whose}`;
   return taken < capacity
     ? `finds ${taken} of ${plural(capacity, "place")} of ${whose} taken`
@@ -132,7 +139,8 @@ function estimate(run: RunFacts, blocker: Gate | null): number | null {
   if (isEnded(state)) return null;
   if (blocker === null) return now;
   if (blocker.until !== null) {
-    const later = explain({ ...run, wakeAt: null, wakeKind: null, state: "WAITING" }).blocker;
+    const places = run.places.filter(({ kind }) => blocker.kind !== "RATE" || kind !== "RATE");
+    const later = explain({ ...run, wakeAt: null, wakeKind: null, state: "WAITING", places }).blocker;
     return later === null ? Math.max(now, blocker.until) : null;
   }
   if (meanMs === null) return null;

@@ -20,13 +20,14 @@ export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 /**
  * The order in which gates are passed, and so the kind of place a run keeps: what is kept from the first attempt to
  * the run's end comes first, what is given back between attempts last. Of these the narrow come before the wide, so
- * that nobody has one of the places that many want while it waits for one that few want.
+ * that nobody has one of the places that many want while it waits for one that few want. A rate is last: what it lets in
+ * may begin at any moment, and counts as if it did.
  */
-const STAGES = ["AFFINITY", "OVERLAP", "KEY_CONCURRENCY", "CONCURRENCY"] as const;
+const STAGES = ["AFFINITY", "OVERLAP", "KEY_CONCURRENCY", "CONCURRENCY", "RATE"] as const;
 export type GateKind = (typeof STAGES)[number];
 
 /** Kinds whose place a run gives back while it waits for its retry. */
-export const COUNTED_KINDS: readonly GateKind[] = ["KEY_CONCURRENCY", "CONCURRENCY"];
+export const COUNTED_KINDS: readonly GateKind[] = ["KEY_CONCURRENCY", "CONCURRENCY", "RATE"];
 
 /** What a run is held by that stands in line at a gate. */
 export const HOLD_OF = {
@@ -34,6 +35,7 @@ export const HOLD_OF = {
   OVERLAP: "OVERLAP",
   KEY_CONCURRENCY: "CONCURRENCY",
   CONCURRENCY: "CONCURRENCY",
+  RATE: "RATE",
 } as const satisfies Record<GateKind, HoldKind>;
 
 /** A capacity that never fills. */
@@ -58,7 +60,7 @@ export interface KeyLimit {
 export interface RunGate {
   gate: number;
   key: string;
-  /** Smaller goes first; equals go by id. */
+  /** In hours: the run goes before those made less than so much later (core/turn.ts). */
   rank: number;
 }
 

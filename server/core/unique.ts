@@ -50,7 +50,8 @@ export function checkUnique({ singleton, throttle, debounce }: UniqueInput): Uni
 const keyOf = ({ key }: { key?: string | null | undefined }, field: string): string | null =>
   key == null ? null : checkInputKey(key, `${field}.key`);
 
-function intervalMs(text: string, field: string): number {
+/** A length that history lasts for. Throws BAD_INPUT. */
+export function intervalMs(text: string, field: string): number {
   const ms = durationMs(text, field);
   if (ms > 0 && ms <= INTERVAL_MAX_MS) return ms;
   throw badInput(field, `must be longer than zero and at most ${formatDuration(INTERVAL_MAX_MS)}`);

@@ -1,7 +1,7 @@
 /**
- * ready → running: lends ready runs to executors, highest priority first, then the longest ready. Concurrent polls
- * share one statement. Each queue is read by its own index range: `queue_id = any(...)` would walk everything once
- * the plan turns generic (PERFORMANCE 3.6).
+ * ready → running: lends ready runs to executors in the order of their turns (core/turn.ts). Concurrent polls share one
+ * statement. Each queue is read by its own index range: `queue_id = any(...)` would walk everything once the plan turns
+ * generic (PERFORMANCE 3.6).
  */
 import { LIMITS, RHYTHM } from "../config.ts";
 import { mayTake } from "../core/placement.ts";
@@ -10,6 +10,7 @@ import type { JobVersion } from "../store/catalog.ts";
 import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
+import { type BegunAttempt, begunAttempt } from "./rate.ts";
 import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
 import { type Lent, stepsOf } from "./steps.ts";
 
@@ -35,6 +36,8 @@ interface LeaseRow {
   priority: number;
   /** Epoch milliseconds. */
   readyAt: number;
+  /** Epoch milliseconds; the first row of a claim says it. */
+  claimedAt: number | null;
   /** False when a repeated request found the lease that its first answer carried. */
   isNew: boolean;
 }
@@ -58,6 +61,7 @@ export function createClaim(context: EngineContext) {
             return runChange({ id: row.id, namespaceId, jobId, queueId: row.queueId }, "RUNNING");
           }),
         );
+        if (leases.begun.length > 0) context.gates.soon({ begun: leases.begun, gates: leases.begun });
       }
       return polls.map((_, poll) => leases.byPoll.get(poll) ?? []);
     },
@@ -80,7 +84,7 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
     select a.poll, l.id, l.secret, l.version_id as "versionId", l.queue_id as "queueId", l.input, l.payload,
       date_part('epoch', l.scheduled_at) * 1000 as "scheduledAt", l.parent_id as "parentId", l.fence, l.failures, l.lost, l.released,
       l.priority, date_part('epoch', l.ready_at) * 1000 as "readyAt",
-      l.retry, l.checkpoint, false as "isNew"
+      l.retry, l.checkpoint, null as "claimedAt", false as "isNew"
     from unnest(${asked.map((a) => a.at)}::int[], ${asked.map((a) => a.executorId)}::int[],
       ${asked.map((a) => a.requestId)}::text[]) as a(poll, executor_id, request_id)
     join escapement.lease l on l.executor_id = a.executor_id and l.request_id = a.request_id`;
@@ -133,19 +137,20 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
         : sql``
     }
     range as materialized (
-      select * from unnest(${list(ranges.queueIds)}::text::int[], ${list(ranges.highest)}::text::smallint[],
-        ${list(ranges.lowest)}::text::smallint[], ${list(ranges.since)}::text::float8[]) as g(queue_id, highest, lowest, since)
+      select queue_id, to_timestamp(since) as since, to_timestamp(until) as until
+      from unnest(${list(ranges.queueIds)}::text::int[], ${list(ranges.since)}::text::float8[],
+        ${list(ranges.until)}::text::float8[]) as g(queue_id, since, until)
     ),
     candidate as materialized (
       select r.*
       from unnest(${queueIds}::int[]) as q(id) cross join lateral (
         -- Ranges come in the claim's order, and the limit stops before those that are not needed.
         select found.* from range g cross join lateral (
-          select ctid as place, id, priority, ready_at
+          select ctid as place, id, turn
           from escapement.ready
-          where queue_id = q.id and priority <= g.highest and priority >= g.lowest and ready_at >= to_timestamp(g.since)
+          where queue_id = q.id and turn >= g.since and turn < g.until
             and (skip_at is null or skip_at > escapement.clock())
-          order by priority desc, ready_at, id limit ${takers.length}
+          order by turn, id limit ${takers.length}
           for update skip locked
         ) found
         where g.queue_id = q.id limit ${takers.length}
@@ -153,13 +158,13 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
     ),
     taken as (
       delete from escapement.ready where ctid = any(array(
-        select place from candidate order by priority desc, ready_at, id
+        select place from candidate order by turn, id
         limit ${capped ? sql`(select cardinality(takers) from granted)` : takers.length}
       )) returning *
     ),
     -- Deleting loses the order.
     ranked as (
-      select *, row_number() over (order by priority desc, ready_at, id) as rank from taken
+      select *, row_number() over (order by turn, id) as rank from taken
     ),
     lent as materialized (
       select ranked.*, ${capped ? sql`(select takers from granted)` : sql`(${takers}::int[])`}[rank] as taker, gen_random_uuid() as secret, now.at as now from ranked, now
@@ -178,12 +183,13 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
     select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
       date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
       priority, date_part('epoch', ready_at) * 1000 as "readyAt",
-      retry, checkpoint, true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
+      retry, checkpoint, case when rank = 1 then date_part('epoch', now) * 1000 end as "claimedAt", true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
     from ${capped ? sql`granted left join lent on true` : sql`lent`} order by rank`;
   if (capped) noteFull(polls, rows[0]?.seats ?? []);
   const taken = capped ? rows.filter((row) => row.id !== null) : rows;
   for (const row of taken) row.poll = polls[row.poll - 1]?.at ?? 0;
-  floors.note(taken, whole, performance.now() - began);
+  const readAt = taken[0]?.claimedAt ?? null;
+  floors.note({ taken, whole, readAt, tookMs: performance.now() - began });
   return taken;
 }
 
@@ -200,6 +206,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
   }
   const byPoll = new Map<number, ClaimedLease[]>();
   const stepped: (Lent & { lease: ClaimedLease })[] = [];
+  const begun: BegunAttempt[] = [];
   for (const row of rows) {
     const version = versions.get(row.versionId) as JobVersion;
     const payload = payloads.get(row.id);
@@ -208,6 +215,8 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const lease = leaseOf(row, version, input, bytes);
     if (version.execution !== "SINGLE")
       stepped.push({ id: row.id, secret: row.secret, version, input, bytes, lease });
+    const attempt = row.isNew ? begunAttempt(row.id, row.fence, version.gates, input) : null;
+    if (attempt) begun.push(attempt);
     const list = byPoll.get(row.poll);
     if (list) list.push(lease);
     else byPoll.set(row.poll, [lease]);
@@ -216,7 +225,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const steps = await stepsOf(context, stepped);
     for (const { id, lease } of stepped) lease.step = steps.get(id);
   }
-  return { byPoll, versions };
+  return { byPoll, versions, begun };
 }
 
 /** A lease as its executor gets it. */

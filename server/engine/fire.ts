@@ -155,8 +155,13 @@ function nextStateOf({ trigger, decision, fault }: Decided): string {
 }
 
 async function write(context: EngineContext, decided: Decided[], guard: LeaderGuard): Promise<Written> {
-  const { channel } = context;
-  const fires = decided.flatMap((entry) => entry.decision.fires.map((fire) => ({ ...entry, fire })));
+  const { channel, floors } = context;
+  const fires = decided.flatMap((entry) => {
+    const { trigger, version, decision } = entry;
+    const priority = trigger.priority ?? version.priority;
+    floors.expect(version.queueId, priority);
+    return decision.fires.map((fire) => ({ ...entry, fire, priority }));
+  });
   const gated = fires.some(({ gates }) => gates !== null);
   const skips = decided.flatMap(({ trigger, decision }) =>
     decision.skipped ? [{ ...decision.skipped, triggerId: trigger.id }] : [],
@@ -182,7 +187,7 @@ async function write(context: EngineContext, decided: Decided[], guard: LeaderGu
         ${textArray(each(({ fire }) => fire.outcome))}::text::text[], ${list(each(({ version }) => version.namespaceId))}::text::int[],
         ${list(each(({ version }) => version.jobId))}::text::int[], ${list(each(({ version }) => version.id))}::text::int[],
         ${list(each(({ version }) => version.queueId))}::text::int[],
-        ${list(each(({ trigger, version }) => trigger.priority ?? version.priority))}::text::smallint[],
+        ${list(each(({ priority }) => priority))}::text::smallint[],
         ${textArray(each(({ trigger }) => trigger.input))}::text::text[]
         ${gated ? sql`, ${textArray(each(({ gates }) => gates))}::text::text[]` : sql``}
         ${skippable ? sql`, ${list(each(({ version }) => skipAfterMs(version)))}::text::float8[]` : sql``}

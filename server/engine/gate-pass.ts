@@ -7,6 +7,7 @@ import { LIMITS } from "../config.ts";
 import { COUNTED_KINDS } from "../core/gate.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { counted, isPaused, type MovedRun, unblocked } from "./context.ts";
+import type { BegunAttempt } from "./rate.ts";
 
 /** A gate and one of its keys. */
 export interface GateKey {
@@ -22,6 +23,8 @@ export interface GateWork {
   left: string[];
   /** Runs that wait for their retry or are paused: the places that count attempts are free. */
   retrying: string[];
+  /** Attempts of runs with a rate that were claimed; their gates are among `gates`. */
+  begun: BegunAttempt[];
   /** Where somebody may be let in. */
   gates: GateKey[];
 }
@@ -55,7 +58,7 @@ export async function lockStripes(transaction: Transaction, work: GateWork): Pro
 /** Frees and joins: writes what the work says about places. Returns the gates where somebody may be let in now. */
 export async function changePlaces(
   transaction: Transaction,
-  { entering, left, retrying, gates }: GateWork,
+  { entering, left, retrying, gates }: Omit<GateWork, "begun">,
 ): Promise<GateKey[]> {
   if (entering.length + left.length + retrying.length === 0) return gates;
   const s = transaction as unknown as Sql;
@@ -111,15 +114,21 @@ export async function changePlaces(
 
 /**
  * Lets runs in while there are places. Returns the runs that took their last place, the gates that the others go on
- * to, and the gates with a policy at which somebody still stands in line.
+ * to, the gates with a policy at which somebody still stands in line, and the gates of rates, which rate.ts opens.
  */
 export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
   const s = transaction as unknown as Sql;
   const rows = await s<
-    { runId: string | null; gateId: number | null; key: string | null; policy: string | null }[]
+    {
+      runId: string | null;
+      gateId: number | null;
+      key: string | null;
+      policy: string | null;
+      isRate: boolean;
+    }[]
   >`
     with wanted as materialized (
-      select distinct g.id as gate_id, w.key, g.capacity, g.policy
+      select distinct g.id as gate_id, w.key, g.capacity, g.policy, g.kind = 'RATE' as is_rate
       from unnest(${gates.map((gate) => gate.gateId)}::int[], ${gates.map((gate) => gate.key)}::text[]) as w(gate_id, key)
       join escapement.gate g on g.id = w.gate_id
     ),
@@ -131,8 +140,8 @@ export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
       ) taken
       cross join lateral (
         select run_id, stage from escapement.place p
-        where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE' and taken.n < w.capacity
-        order by rank, run_id limit least(greatest(w.capacity - taken.n, 0), ${LIMITS.releaseBatch})
+        where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE' and taken.n < w.capacity and not w.is_rate
+        order by escapement.line_turn(run_id, rank), run_id limit least(greatest(w.capacity - taken.n, 0), ${LIMITS.releaseBatch})
       ) l
     ),
     took as (
@@ -148,22 +157,24 @@ export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
     stepped as (
       update escapement.place p set state = 'LINE' from step n where p.run_id = n.run_id and p.stage = n.stage
     )
-    select run_id as "runId", gate_id as "gateId", key, null as policy from step
+    select run_id as "runId", gate_id as "gateId", key, null as policy, false as "isRate" from step
     union all
-    select null, w.gate_id, w.key, w.policy from wanted w
-    where w.policy in ('SERIAL_DISCARD', 'SERIAL_REPLACE') and exists (
+    select null, w.gate_id, w.key, w.policy, w.is_rate from wanted w
+    where w.is_rate or w.policy in ('SERIAL_DISCARD', 'SERIAL_REPLACE') and exists (
       select from escapement.place p
       where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE'
         and not exists (select from chosen c where c.run_id = p.run_id and c.stage = p.stage))`;
   const through: string[] = [];
   const next: GateKey[] = [];
   const full: FullGate[] = [];
-  for (const { runId, gateId, key, policy } of rows) {
+  const rates: GateKey[] = [];
+  for (const { runId, gateId, key, policy, isRate } of rows) {
     if (gateId === null || key === null) through.push(runId as string);
+    else if (isRate) rates.push({ gateId, key });
     else if (runId === null) full.push({ gateId, key, policy });
     else next.push({ gateId, key });
   }
-  return { through, next, full };
+  return { through, next, full, rates };
 }
 
 export interface SkippedRun extends MovedRun {

@@ -23,6 +23,7 @@ import {
 import { createGateRepair } from "./gate-repair.ts";
 import { createLane } from "./lane.ts";
 import { createPauseRepair } from "./pause.ts";
+import { letInByRate, noteBegun, takeUpDue } from "./rate.ts";
 import { releaseDependents, releaseThrough } from "./release.ts";
 
 /** What new runs met at their gates. */
@@ -44,6 +45,8 @@ export interface Gates {
   work(work: Partial<GateWork>): Promise<void>;
   /** The same without waiting for it; what fails is left to the repair. */
   soon(work: Partial<GateWork>): void;
+  /** Lets in whose time has come at a rate. Returns how long until the next in ms (null: nobody waits for a time). */
+  releaseRated(): Promise<{ nextInMs: number | null }>;
   /** One round of the repair; the leader calls it. */
   repair(): Promise<void>;
 }
@@ -60,9 +63,14 @@ interface Passed {
   skipped: SkippedRun[];
   next: GateKey[];
   replacing: FullGate[];
+  /** Until a rate lets in more; null: nobody waits for that. */
+  nextInMs: number | null;
 }
 
-const NOTHING: GateWork = { entering: [], left: [], retrying: [], gates: [] };
+/** A rate lets in what came due within so long at once, however fast it is. */
+const RATE_STEP_MS = 20;
+
+const NOTHING: GateWork = { entering: [], left: [], retrying: [], begun: [], gates: [] };
 
 function createGates(context: EngineContext, onError: (error: unknown) => void): Gates {
   const source = `${context.serverId}/gates`;
@@ -70,12 +78,27 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   /** What follows the locking of keys, in the same transaction. */
   const pass = async (transaction: Transaction, work: GateWork): Promise<Passed> => {
     const gates = await changePlaces(transaction, work);
-    const { through, next, full } =
-      gates.length === 0 ? { through: [], next: [], full: [] } : await takePlaces(transaction, gates);
-    const ready = await releaseThrough(transaction, [...new Set([...through, ...work.entering])]);
+    await noteBegun(transaction, work.begun);
+    const { through, next, full, rates } =
+      gates.length === 0
+        ? { through: [], next: [], full: [], rates: [] }
+        : await takePlaces(transaction, gates);
+    const { runIds, nextInMs } = await letInByRate(transaction, rates);
+    const ready = await releaseThrough(transaction, [...new Set([...through, ...runIds, ...work.entering])]);
     const discarding = full.filter(({ policy }) => policy === "SERIAL_DISCARD");
     const skipped = await discard(transaction, discarding, source);
-    return { ready, skipped, next, replacing: full.filter(({ policy }) => policy === "SERIAL_REPLACE") };
+    const replacing = full.filter(({ policy }) => policy === "SERIAL_REPLACE");
+    return { ready, skipped, next, replacing, nextInMs };
+  };
+
+  /** When the ticker looks at the rates again, on the monotonic clock: whoever wants it earlier wakes it. */
+  let looksAt = Number.POSITIVE_INFINITY;
+  let looking = false;
+  const lookIn = (ms: number): void => {
+    const at = performance.now() + Math.max(ms, RATE_STEP_MS);
+    if (at >= looksAt) return;
+    looksAt = at;
+    if (!looking) context.channel.emit("due");
   };
 
   /** Announces what a pass did and goes on with what it led to, until nothing more follows. */
@@ -86,6 +109,7 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
       for (const run of now.ready) ready.add(run.id);
       for (const run of now.skipped) skipped.add(run.id);
       announce(context, now, own);
+      if (now.nextInMs !== null) lookIn(now.nextInMs);
       await releaseDependents(
         context,
         now.skipped.filter((run) => run.awaited).map((run) => run.id),
@@ -122,14 +146,18 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   const lane = createLane<GateWork, null>({
     maxItems: LIMITS.laneItems,
     maxWaiting: LIMITS.laneWaiting,
-    weigh: ({ entering, left, retrying, gates }) =>
-      Math.max(1, entering.length + left.length + retrying.length + gates.length),
+    weigh: (work) =>
+      Math.max(
+        1,
+        Object.values(work).reduce((sum, list) => sum + list.length, 0),
+      ),
     run: async (works) => {
       await follow(
         await lockAndPass({
           entering: works.flatMap((work) => work.entering),
           left: works.flatMap((work) => work.left),
           retrying: works.flatMap((work) => work.retrying),
+          begun: works.flatMap((work) => work.begun),
           gates: works.flatMap((work) => work.gates),
         }),
       );
@@ -159,6 +187,19 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
       return { result, ...(await follow(passed, new Set(gated))) };
     },
     work,
+    async releaseRated() {
+      looking = true;
+      try {
+        const { due, nextInMs } = await takeUpDue(context);
+        looksAt = Number.POSITIVE_INFINITY;
+        if (nextInMs !== null) lookIn(nextInMs);
+        await work({ gates: due });
+        if (due.length === LIMITS.releaseBatch) return { nextInMs: 0 };
+        return { nextInMs: looksAt === Number.POSITIVE_INFINITY ? null : looksAt - performance.now() };
+      } finally {
+        looking = false;
+      }
+    },
     soon(part) {
       work(part).catch((error: unknown) => {
         if (!isAway(error)) onError(error);

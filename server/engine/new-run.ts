@@ -166,6 +166,7 @@ export async function resolveItems(
     const queueIds = await context.catalog.ensureQueues(keys);
     for (const [at, { run }] of particular.entries()) run.queueId = queueIds[at] ?? run.queueId;
   }
+  for (const { queueId, priority } of runs) context.floors.expect(queueId, priority);
   return runs;
 }
 

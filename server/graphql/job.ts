@@ -1,6 +1,7 @@
 /** Jobs. Runs and triggers add their lists to it. */
 import type { Execution } from "../core/execution.ts";
 import type { KeyLimit as Limit, OverlapPolicy } from "../core/gate.ts";
+import type { Rate as RateLimit } from "../core/rate.ts";
 import type { LatePolicy } from "../core/run.ts";
 import { createJob, deleteJob, updateJob } from "../store/job-changes.ts";
 import { findJob, type Job, listJobs } from "../store/jobs.ts";
@@ -21,7 +22,9 @@ const Overlap = builder.enumType("OverlapPolicy", {
     PARALLEL: { description: "It goes on." },
     SERIAL_WAIT: { description: "It waits; first come, first served." },
     SERIAL_DISCARD: { description: "It ends SKIPPED." },
-    SERIAL_PRIORITY: { description: "It waits; higher priority first." },
+    SERIAL_PRIORITY: {
+      description: "It waits; higher priority first, and an hour of waiting counts as one point.",
+    },
     SERIAL_REPLACE: { description: "The other is cancelled; it starts when that one has stopped." },
   } satisfies Record<OverlapPolicy, object>,
 });
@@ -70,6 +73,31 @@ const KeyLimitInput = builder.inputType("KeyLimitInput", {
   }),
 });
 
+const Rate = builder.objectRef<RateLimit>("Rate").implement({
+  description: "At most so many starts in any interval of a length.",
+  fields: (t) => ({
+    max: t.exposeInt("max"),
+    every: t.expose("everyMs", { type: "Duration" }),
+    key: t.exposeString("key", {
+      nullable: true,
+      description: "For each value at this path of the input; null: for the whole job.",
+    }),
+  }),
+});
+
+const RateInput = builder.inputType("RateInput", {
+  description:
+    "At most `max` attempts begin in any interval of length `every`, retries included. Further runs wait, higher priority first.",
+  fields: (t) => ({
+    max: t.int({ required: true, description: "At most 10,000." }),
+    every: t.field({ type: "Duration", required: true, description: "At most 30 days." }),
+    key: t.string({
+      description:
+        "For each value at this path of the input, such as input.customer; a start without one is refused. Unset: for the whole job.",
+    }),
+  }),
+});
+
 export const JobType = builder.objectRef<Job>("Job");
 
 builder.node(JobType, {
@@ -95,7 +123,9 @@ builder.node(JobType, {
       nullable: true,
       description: "Of runs without an input of their own.",
     }),
-    priority: t.exposeInt("priority", { description: "Higher starts first." }),
+    priority: t.exposeInt("priority", {
+      description: "Higher starts first; an hour of waiting counts as one point.",
+    }),
     retry: t.field({
       type: Retry,
       description: "Its own policy, or else its namespace's, or else the server's.",
@@ -124,6 +154,11 @@ builder.node(JobType, {
       type: KeyLimit,
       nullable: true,
       description: "The same for its runs with equal keys.",
+    }),
+    rate: t.expose("rate", {
+      type: Rate,
+      nullable: true,
+      description: "How many attempts of its runs may begin in any interval, in the whole cluster.",
     }),
     retention: t.expose("retention", {
       type: Retention,
@@ -188,7 +223,10 @@ const JobInput = builder.inputType("JobInput", {
       description: 'Labels its executors must have, such as {gpu: "a100"}.',
     }),
     input: t.field({ type: "JSON" }),
-    priority: t.int({ defaultValue: 5, description: "Higher starts first." }),
+    priority: t.int({
+      defaultValue: 5,
+      description: "Higher starts first; an hour of waiting counts as one point.",
+    }),
     retry: t.field({ type: RetryInput }),
     timeout: t.field({ type: "Duration", defaultValue: "PT5M" }),
     startDeadline: t.field({ type: "Duration", defaultValue: "PT15M" }),
@@ -202,6 +240,7 @@ const JobInput = builder.inputType("JobInput", {
       type: KeyLimitInput,
       description: "The same for its runs with equal keys.",
     }),
+    rate: t.field({ type: RateInput, description: "Unset: as fast as can be." }),
     retention: t.field({ type: RetentionInput, description: "Absent: the namespace's." }),
     late: t.field({ type: Late, defaultValue: "RUN" }),
     unique: t.field({ type: UniqueInput }),
@@ -226,6 +265,7 @@ const JobPatch = builder.inputType("JobPatch", {
     execution: t.field({ type: ExecutionType }),
     maxParallel: t.int(),
     maxParallelPerKey: t.field({ type: KeyLimitInput }),
+    rate: t.field({ type: RateInput }),
     retention: t.field({ type: RetentionInput }),
     late: t.field({ type: Late }),
     unique: t.field({ type: UniqueInput }),

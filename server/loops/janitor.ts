@@ -2,6 +2,7 @@
 import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
+import { forgetStarts } from "../engine/rate.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -29,6 +30,7 @@ export function createJanitor(
       await vacuum(context);
       if (round++ % rounds === 0) {
         await ensurePartitions(context);
+        await forgetStarts(context);
         runsBefore = (await prune(context)).runsBefore;
         moreOutputs = true;
       }

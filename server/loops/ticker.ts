@@ -1,6 +1,6 @@
 /**
  * Promotes what is due and sleeps until the next due time. Triggers are the leader's; delayed runs and retries are
- * released by every server, because deleting their row is guard enough.
+ * released by every server, because deleting their row is guard enough; so are those that wait at a rate.
  */
 import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
@@ -24,9 +24,11 @@ export function createTicker(
     onError,
     step: async () => {
       const released = await releaseDue(context);
+      const rated = await context.gates.releaseRated();
       const guard = leader.guard();
       const fired = guard && (await fire(guard));
-      return Math.min(released.nextInMs ?? MAX_SLEEP_MS, fired?.nextInMs ?? MAX_SLEEP_MS);
+      const next = [released, rated, fired].map((step) => step?.nextInMs ?? MAX_SLEEP_MS);
+      return Math.min(...next);
     },
   });
 }

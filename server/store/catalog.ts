@@ -70,11 +70,13 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
         v.start_deadline_ms::float8 as "startDeadlineMs", v.dead_letter as "deadLetter", v.late, v."unique", v.execution,
         coalesce((
           select json_agg(json_build_object('id', g.id, 'kind', g.kind, 'policy', g.policy,
-            'keyPath', case g.kind when 'KEY_CONCURRENCY' then v.max_parallel_per_key ->> 'key' end))
+            'keyPath', case g.kind when 'KEY_CONCURRENCY' then v.max_parallel_per_key ->> 'key'
+              when 'RATE' then v.rate ->> 'key' end))
           from escapement.gate g
           where g.job_id = j.id and case g.kind when 'OVERLAP' then v.overlap <> 'PARALLEL'
             when 'CONCURRENCY' then v.max_parallel is not null
-            when 'KEY_CONCURRENCY' then v.max_parallel_per_key is not null end
+            when 'KEY_CONCURRENCY' then v.max_parallel_per_key is not null
+            when 'RATE' then v.rate is not null end
         ), '[]') as gates, j.paused
       from escapement.job_version v
       join escapement.job j on j.id = v.job_id

@@ -71,7 +71,10 @@ async function readDependencyFacts(sql: Sql, runId: string): Promise<RunFacts["d
 /** Its gates in the order of passing; a gate it has not come to yet has no place or one that is AHEAD. */
 async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
   return await sql<PlaceFacts[]>`
-    select g.kind, g.policy, g.capacity, r.key, p.state, taken.n as taken, taken.ids as "heldBy", line.n as ahead
+    select g.kind, g.policy, g.capacity, r.key, p.state, line.n as ahead, g.every_ms::float8 as "everyMs",
+      case when g.kind = 'RATE' then counted.n else taken.n end as taken,
+      case when g.kind = 'RATE' then '{}' else taken.ids end as "heldBy",
+      date_part('epoch', opens.at) * 1000 as "opensAt"
     from (
       select gates from escapement.waiting where id = ${runId}
       union all select gates from escapement.ready where id = ${runId}
@@ -90,10 +93,26 @@ async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
     cross join lateral (
       select count(*)::int as n from (
         select from escapement.place l
-        where l.gate_id = r.gate and l.key = r.key and l.state = 'LINE' and (l.rank, l.run_id) < (r.rank, ${runId}::bigint)
+        where l.gate_id = r.gate and l.key = r.key and l.state = 'LINE'
+          and (escapement.line_turn(l.run_id, l.rank), l.run_id) < (escapement.line_turn(${runId}::bigint, r.rank), ${runId}::bigint)
         limit ${AHEAD_COUNTED + 1}
       ) before
     ) line
+    cross join lateral (
+      select count(*)::int as n from escapement.recent_start t
+      where g.kind = 'RATE' and t.gate_id = r.gate and t.key = r.key
+        and t.started_at > escapement.clock() - g.every_ms * interval '1 millisecond'
+    ) counted
+    -- Each \`capacity\` runs before it are one interval more; of those that count, so many have to be over by then.
+    cross join lateral (select greatest(0, ceil((line.n - g.capacity + 1)::float8 / g.capacity)::int) as more) turn
+    left join lateral (
+      select least(t.started_at, escapement.clock()) + (1 + turn.more) * g.every_ms * interval '1 millisecond' as at
+      from escapement.recent_start t
+      where g.kind = 'RATE' and p.state is distinct from 'TAKEN' and counted.n + line.n >= g.capacity
+        and t.gate_id = r.gate and t.key = r.key
+        and t.started_at > escapement.clock() - g.every_ms * interval '1 millisecond'
+      order by t.started_at offset greatest(0, counted.n + line.n - g.capacity - turn.more * g.capacity) limit 1
+    ) opens on true
     order by r.stage`;
 }
 
@@ -129,8 +148,7 @@ async function readAhead(sql: Sql, runId: string): Promise<number | null> {
     select (
       select count(*)::int from (
         select from escapement.ready r
-        where r.queue_id = own.queue_id and (r.priority > own.priority
-          or (r.priority = own.priority and (r.ready_at, r.id) < (own.ready_at, own.id)))
+        where r.queue_id = own.queue_id and (r.turn, r.id) < (own.turn, own.id)
         limit ${AHEAD_COUNTED + 1}
       ) before
     ) as ahead

@@ -4,6 +4,7 @@ import type { Execution } from "../core/execution.ts";
 import { checkKeyLimit, checkLimit, type KeyLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
 import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
+import { checkRate, type Rate, type RateInput } from "../core/rate.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { checkRetention, type RetentionInput } from "../core/retention.ts";
 import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
@@ -39,6 +40,8 @@ export type JobPatch = Optional<{
   maxParallel: number;
   /** Null clears it: no limit. */
   maxParallelPerKey: KeyLimit;
+  /** Null clears it: as fast as can be. */
+  rate: RateInput;
   retention: RetentionInput;
   late: LatePolicy;
   unique: UniqueInput;
@@ -59,6 +62,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   overlap: "PARALLEL",
   maxParallel: null,
   maxParallelPerKey: null,
+  rate: null,
   retention: null,
   late: "RUN",
   unique: null,
@@ -165,6 +169,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     overlap,
     maxParallel,
     maxParallelPerKey,
+    rate,
     retention,
     late,
     unique,
@@ -194,6 +199,7 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
       maxParallelPerKey == null
         ? keep(maxParallelPerKey, content.maxParallelPerKey)
         : checkKeyLimit(maxParallelPerKey, "maxParallelPerKey"),
+    rate: rate == null ? keep(rate, content.rate) : checkRate(rate, "rate"),
     retention: retention == null ? keep(retention, content.retention) : checkRetention(retention, KEEPABLE),
     late: late ?? content.late,
     unique: unique == null ? keep(unique, content.unique) : checkUnique(unique),
@@ -218,17 +224,19 @@ function sameContent(job: JobContent, content: JobContent): boolean {
         key === "retry" ||
         key === "unique" ||
         key === "maxParallelPerKey" ||
+        key === "rate" ||
         key === "requires" ||
         JSON.stringify(job[key]) === JSON.stringify(content[key]),
     ) &&
     sameMembers(job.retry, content.retry) &&
     sameMembers(job.unique, content.unique) &&
-    sameMembers(job.maxParallelPerKey, content.maxParallelPerKey)
+    sameMembers(job.maxParallelPerKey, content.maxParallelPerKey) &&
+    sameMembers(job.rate, content.rate)
   );
 }
 
 /** The database keeps an object's keys in an order of its own. */
-function sameMembers<Kind extends RetryPolicy | Unique | KeyLimit>(
+function sameMembers<Kind extends RetryPolicy | Unique | KeyLimit | Rate>(
   one: Kind | null,
   other: Kind | null,
 ): boolean {
@@ -265,12 +273,13 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel, max_parallel_per_key, late, "unique", execution)
+        dead_letter, overlap, max_parallel, max_parallel_per_key, rate, late, "unique", execution)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
       ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
       ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int,
-      ${content.maxParallelPerKey && sql.json({ ...content.maxParallelPerKey })}::jsonb, ${content.late},
+      ${content.maxParallelPerKey && sql.json({ ...content.maxParallelPerKey })}::jsonb,
+      ${content.rate && sql.json({ ...content.rate })}::jsonb, ${content.late},
       ${content.unique && sql.json(content.unique)}::jsonb,
       ${content.execution}
     from job cross join queue`;
@@ -283,19 +292,21 @@ function versionOf(sql: Sql, content: JobContent): Fragment {
 function gatesOf(
   sql: Sql,
   namespaceId: number,
-  { overlap, maxParallel, maxParallelPerKey }: JobContent,
+  { overlap, maxParallel, maxParallelPerKey, rate }: JobContent,
 ): Fragment {
   const serial = overlap !== "PARALLEL";
   return sql`
-    insert into escapement.gate (namespace_id, name, kind, job_id, capacity, policy)
-    select ${namespaceId}, 'job/' || job.id || '/' || g.kind, g.kind, job.id, g.capacity, g.policy
+    insert into escapement.gate (namespace_id, name, kind, job_id, capacity, policy, every_ms)
+    select ${namespaceId}, 'job/' || job.id || '/' || g.kind, g.kind, job.id, g.capacity, g.policy, g.every_ms
     from job cross join (values
-      ('OVERLAP', ${serial ? 1 : UNLIMITED}::int, ${serial ? overlap : null}::text),
-      ('KEY_CONCURRENCY', ${maxParallelPerKey?.max ?? UNLIMITED}::int, null),
-      ('CONCURRENCY', ${maxParallel ?? UNLIMITED}::int, null)
-    ) as g(kind, capacity, policy)
+      ('OVERLAP', ${serial ? 1 : UNLIMITED}::int, ${serial ? overlap : null}::text, null::bigint),
+      ('KEY_CONCURRENCY', ${maxParallelPerKey?.max ?? UNLIMITED}::int, null, null),
+      ('CONCURRENCY', ${maxParallel ?? UNLIMITED}::int, null, null),
+      ('RATE', ${rate?.max ?? UNLIMITED}::int, null, ${rate?.everyMs ?? null}::bigint)
+    ) as g(kind, capacity, policy, every_ms)
     where g.capacity < ${UNLIMITED} or exists (select from escapement.gate known where known.job_id = job.id and known.kind = g.kind)
-    on conflict (namespace_id, name) do update set capacity = excluded.capacity, policy = excluded.policy`;
+    on conflict (namespace_id, name) do update set capacity = excluded.capacity, policy = excluded.policy,
+      every_ms = excluded.every_ms`;
 }
 
 /** Tells everybody, this server first: it answers for the job at once. */

@@ -1,6 +1,7 @@
 /** Jobs as they are read, each at its current version; job-changes.ts writes them. */
 import type { Execution } from "../core/execution.ts";
 import type { KeyLimit, OverlapPolicy } from "../core/gate.ts";
+import type { Rate } from "../core/rate.ts";
 import type { Retention } from "../core/retention.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
@@ -52,6 +53,8 @@ export interface JobContent {
   maxParallel: number | null;
   /** Null: no limit. */
   maxParallelPerKey: KeyLimit | null;
+  /** Null: as fast as can be. */
+  rate: Rate | null;
   /** Null: the namespace's. */
   retention: Retention | null;
   late: LatePolicy;
@@ -143,7 +146,7 @@ function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[
       q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, n.retry as "namespaceRetry",
       v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
       v.dead_letter as "deadLetter", v.overlap, v.max_parallel as "maxParallel",
-      v.max_parallel_per_key as "maxParallelPerKey", v.late, v."unique", v.execution
+      v.max_parallel_per_key as "maxParallelPerKey", v.rate, v.late, v."unique", v.execution
     from escapement.job j
     join escapement.namespace n on n.id = j.namespace_id
     join escapement.job_version v on v.id = j.version_id

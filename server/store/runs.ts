@@ -167,7 +167,7 @@ export async function readDependencies(sql: Sql, runIds: string[]): Promise<Map<
 /** The gate at which a run stands in line. */
 export interface GateHold {
   kind: GateKind;
-  /** Runs that have its places, the oldest ten at most. */
+  /** Runs that have its places, the oldest ten at most; none of a rate, whose places are freed by time. */
   heldBy: string[];
 }
 
@@ -176,7 +176,8 @@ export async function readGateHolds(sql: Sql, runIds: string[]): Promise<Map<str
   const rows = await sql<(GateHold & { runId: string })[]>`
     select p.run_id as "runId", g.kind, array(
       select t.run_id::text from escapement.place t
-      where t.gate_id = p.gate_id and t.key = p.key and t.state = 'TAKEN' order by t.run_id limit 10
+      where t.gate_id = p.gate_id and t.key = p.key and t.state = 'TAKEN' and g.kind <> 'RATE'
+      order by t.run_id limit 10
     ) as "heldBy"
     from escapement.place p join escapement.gate g on g.id = p.gate_id
     where p.run_id = any(${runIds}::bigint[]) and p.state = 'LINE'`;

@@ -114,6 +114,8 @@ export const jobVersion = escapement.table(
     maxParallel: integer(),
     /** core/gate's KeyLimit. */
     maxParallelPerKey: jsonb(),
+    /** core/rate's Rate. */
+    rate: jsonb(),
     /** What becomes of a run that could only start after its deadline: RUN or SKIP. */
     late: text().notNull().default("RUN"),
     /** core/execution's Execution. */
@@ -264,11 +266,17 @@ export const ready = escapement.table(
     ...runColumns,
     ...skipAt,
     readyAt: instant().notNull(),
+    /** core/turn's; a migration changes both. */
+    turn: instant()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`to_timestamp(date_part('epoch', ready_at - timestamptz '1970-01-01Z') - priority * 3600)`,
+      ),
   },
   (t) => [
     index("ready_skip").on(t.skipAt).where(sql`skip_at is not null`),
-    // The claim's order, to the letter: nullsFirst is what a plain `desc` means to PostgreSQL.
-    index("ready_claim").on(t.queueId, t.priority.desc().nullsFirst(), t.readyAt, t.id),
+    // The claim's order, to the letter.
+    index("ready_claim").on(t.queueId, t.turn, t.id),
     index("ready_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("ready_payload", sql`payload between 0 and 2 and (payload = 0 or input is null)`),
   ],
@@ -489,11 +497,13 @@ export const gate = escapement.table(
     /** 2147483647: no limit any more. */
     capacity: integer().notNull(),
     policy: text(),
+    /** Of a rate: the length of its interval. */
+    everyMs: bigint({ mode: "number" }),
   },
   (t) => [
     uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
     index("gate_job").on(t.jobId).where(sql`job_id is not null`),
-    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY')`),
+    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE')`),
     check("gate_capacity", sql`capacity >= 0`),
     check(
       "gate_policy",
@@ -510,15 +520,48 @@ export const place = escapement.table(
     stage: smallint().notNull(),
     gateId: integer().notNull(),
     key: text().notNull(),
-    /** Smaller goes first; equals go by run id. */
+    /** As in core/gate. */
     rank: smallint().notNull(),
     state: text().notNull(),
   },
   (t) => [
     primaryKey({ name: "place_once", columns: [t.runId, t.stage] }),
-    index("place_line").on(t.gateId, t.key, t.rank, t.runId).where(sql`state = 'LINE'`),
+    index("place_line")
+      .on(t.gateId, t.key, sql`escapement.line_turn(${t.runId}, ${t.rank})`, t.runId)
+      .where(sql`state = 'LINE'`),
     index("place_taken").on(t.gateId, t.key).where(sql`state = 'TAKEN'`),
     check("place_state", sql`state in ('AHEAD', 'LINE', 'TAKEN')`),
+  ],
+);
+
+/** What counts at a rate: an attempt that was let in; `infinity` until it has begun. */
+export const recentStart = escapement.table(
+  "recent_start",
+  {
+    runId: runId().notNull(),
+    /** The attempt's. */
+    fence: integer().notNull(),
+    gateId: integer().notNull(),
+    key: text().notNull(),
+    startedAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "recent_start_once", columns: [t.runId, t.fence] }),
+    index("recent_start_window").on(t.gateId, t.key, t.startedAt),
+  ],
+);
+
+/** When the first in line at a rate may be let in; one row for each key that has a line. */
+export const rateWake = escapement.table(
+  "rate_wake",
+  {
+    gateId: integer().notNull(),
+    key: text().notNull(),
+    wakeAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "rate_wake_once", columns: [t.gateId, t.key] }),
+    index("rate_wake_due").on(t.wakeAt),
   ],
 );
 

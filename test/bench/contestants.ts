@@ -65,6 +65,8 @@ const RUN_TABLES = [
   "payload",
   "staged",
   "dependency",
+  "joined",
+  "part",
   "idempotency",
   "place",
   "occurrence",

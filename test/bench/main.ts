@@ -17,6 +17,7 @@ import type { Bench, Measure } from "./measure.ts";
 import { affinity } from "./measures/affinity.ts";
 import { bulk } from "./measures/bulk.ts";
 import { drainQueue } from "./measures/drain.ts";
+import { fan } from "./measures/fan.ts";
 import { growth } from "./measures/growth.ts";
 import { latencies } from "./measures/latency.ts";
 import { parked } from "./measures/parked.ts";
@@ -41,6 +42,7 @@ const MEASURES: readonly Measure[] = [
   steady,
   growth,
   affinity,
+  fan,
 ];
 
 /** Those that --quick has time for, unless it is told what to measure. */

@@ -43,6 +43,8 @@ const place = (more: Partial<PlaceFacts> = {}): PlaceFacts => ({
   taken: 2,
   heldBy: ["11", "12"],
   ahead: 3,
+  everyMs: null,
+  opensAt: null,
   ...more,
 });
 const kinds = (facts: RunFacts) =>

@@ -1,5 +1,6 @@
 /** Where claims begin to read: nothing that is ready stays unseen below a floor, whatever its priority. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { turnOf } from "../../server/core/turn.ts";
 import { createFloors } from "../../server/engine/floors.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
@@ -14,27 +15,29 @@ const start = async (priority = 5) =>
   (await t.engine.start([{ namespace: "default", job: "plain", priority }]))[0]?.id;
 const succeed = (leaseId: string) => t.engine.settle([{ leaseId, outcome: "succeeded" }]);
 
-test("a queue is read whole at first, then from what was taken last on, priority by priority", () => {
+test("a queue is read whole at first, then from the highest turn taken on, and where higher priorities arrive", () => {
+  const START = 1_000_000_000;
   let now = 0;
   const floors = createFloors(() => now);
   const first = floors.ranges([7]);
-  expect(first).toEqual({
-    ranges: { queueIds: [7], highest: [32_767], lowest: [-32_768], since: [Number.NEGATIVE_INFINITY] },
-    whole: [7],
-  });
-  floors.note(
-    [
-      { queueId: 7, priority: 9, readyAt: 1_000_000 },
-      { queueId: 7, priority: 5, readyAt: 2_000_000 },
+  expect(first).toEqual({ ranges: { queueIds: [7], since: [-Infinity], until: [Infinity] }, whole: [7] });
+  floors.note({
+    taken: [
+      { queueId: 7, priority: 9, readyAt: START - 50_000 },
+      { queueId: 7, priority: 5, readyAt: START - 20_000 },
     ],
-    first.whole,
-    1,
-  );
+    whole: first.whole,
+    readAt: START,
+    tookMs: 1,
+  });
+  floors.expect(7, 6);
+  floors.expect(7, 2);
+  now = 500;
   const { ranges, whole } = floors.ranges([7]);
   expect(whole).toEqual([]);
-  expect(ranges.highest).toEqual([32_767, 9, 8, 5, 4]);
-  expect(ranges.lowest).toEqual([10, 9, 6, 5, -32_768]);
-  expect(ranges.since).toEqual([-Infinity, 999.9, -Infinity, 1999.9, -Infinity]);
+  const at = (ms: number, priority: number) => turnOf(ms, priority) / 1000;
+  expect(ranges.since).toEqual([at(START - 100, 9), at(START - 100, 6), at(START - 20_100, 5)]);
+  expect(ranges.until).toEqual([at(START + 1_500, 9), at(START + 1_500, 6), Infinity]);
   now = 1_001;
   expect(floors.ranges([7]).whole).toEqual([7]);
 });
@@ -42,7 +45,8 @@ test("a queue is read whole at first, then from what was taken last on, priority
 test("reading a queue whole costs at most a tenth of the time", () => {
   let now = 0;
   const floors = createFloors(() => now);
-  floors.note([], floors.ranges([7]).whole, 500);
+  const { whole } = floors.ranges([7]);
+  floors.note({ taken: [{ queueId: 7, priority: 5, readyAt: 1 }], whole, readAt: 1, tookMs: 500 });
   now = 4_999;
   expect(floors.ranges([7]).whole).toEqual([]);
   now = 5_001;
@@ -53,7 +57,7 @@ test("with more priorities than it remembers a queue is read whole", () => {
   const floors = createFloors(() => 0);
   const { whole } = floors.ranges([7]);
   const taken = Array.from({ length: 40 }, (_, priority) => ({ queueId: 7, priority, readyAt: 1 }));
-  floors.note(taken, whole, 1);
+  floors.note({ taken, whole, readAt: 1, tookMs: 1 });
   expect(floors.ranges([7]).whole).toEqual([7]);
 });
 

@@ -75,6 +75,20 @@ test("a claim that counts an executor's leases reads indexes too", async ({ skip
   expect(plan).not.toMatch(/Seq Scan on (ready|lease)/);
 });
 
+/** From now on nothing deleted can be removed; `read` counts the entries of the claim's index that were looked at. */
+async function holdSnapshot() {
+  const holder = await t.sql.reserve();
+  await holder`begin isolation level repeatable read`;
+  await holder`select 1`;
+  const read = async () => {
+    await watched`select pg_stat_force_next_flush()`;
+    const [row] = await watched<{ n: number }[]>`
+      select idx_tup_read::int as n from pg_stat_all_indexes where indexrelname = 'ready_claim'`;
+    return row?.n ?? 0;
+  };
+  return { holder, read };
+}
+
 test("a claim does not walk over what was taken before, though a snapshot keeps it from being removed", async () => {
   const RUNS = 2_000;
   await t.sql`delete from escapement.ready`;
@@ -83,15 +97,7 @@ test("a claim does not walk over what was taken before, though a snapshot keeps 
     insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, scheduled_at, ready_at)
     select 900000 + n, 1, 1, 1, 1, 5, escapement.clock(), escapement.clock() - (${RUNS} - n) * interval '1 s'
     from generate_series(1, ${RUNS}) n`;
-  const read = async () => {
-    await watched`select pg_stat_force_next_flush()`;
-    const [row] = await watched<{ n: number }[]>`
-      select idx_tup_read::int as n from pg_stat_all_indexes where indexrelname = 'ready_claim'`;
-    return row?.n ?? 0;
-  };
-  const holder = await t.sql.reserve();
-  await holder`begin isolation level repeatable read`;
-  await holder`select 1`;
+  const { holder, read } = await holdSnapshot();
   const engine = createEngine(context);
   const before = await read();
   for (let claim = 0; claim < 20; claim++) {
@@ -100,6 +106,30 @@ test("a claim does not walk over what was taken before, though a snapshot keeps 
   await holder`commit`;
   holder.release();
   // Each once, and once more where the queue was read whole; without floors it is ten times.
+  expect((await read()) - before).toBeLessThan(RUNS * 4);
+  await t.sql`delete from escapement.lease`;
+});
+
+test("runs of a higher priority are found without a walk over the lower ones that were taken", async () => {
+  const RUNS = 2_000;
+  await t.sql`delete from escapement.ready`;
+  await t.sql`vacuum escapement.ready`;
+  const engine = createEngine(context);
+  const start = (priority: number, count: number) =>
+    engine.start(Array.from({ length: count }, () => ({ namespace: "default", job: "plain", priority })));
+  const take = async (max: number) =>
+    (await engine.claim({ namespaceId: 1, executorId: 1, groups: ["default"], max })).length;
+  await start(5, RUNS);
+  const { holder, read } = await holdSnapshot();
+  expect(await take(RUNS)).toBe(RUNS);
+  const before = await read();
+  for (let round = 0; round < 20; round++) {
+    await start(9, 1);
+    expect(await take(1)).toBe(1);
+  }
+  await holder`commit`;
+  holder.release();
+  // Whole reads come once a second; without ranges for them, each of the twenty walks over all that was taken.
   expect((await read()) - before).toBeLessThan(RUNS * 4);
   await t.sql`delete from escapement.lease`;
 });

@@ -91,6 +91,45 @@ test("a map-reduce goes by steps: the reduce runs once, after all parts, and see
   expect(await takeMany(5)).toEqual([]);
 });
 
+test("a map-reduce of ten thousand parts reduces once and sees all of their results", async () => {
+  const PARTS = 10_000;
+  await start("sum");
+  const root = await take();
+  const inputs = Array.from({ length: PARTS }, (_, n) => String(n));
+  await map(root, inputs.slice(0, PARTS / 2));
+  await map(root, inputs.slice(PARTS / 2));
+  await finish(root);
+  const reduces: ClaimedLease[] = [];
+  for (let done = 0; done < PARTS; ) {
+    const parts = (await Promise.all([takeMany(250), takeMany(250)])).flat();
+    expect(parts.length).toBeGreaterThan(0);
+    reduces.push(...parts.filter(({ step }) => step !== "PART"));
+    const results = parts.map(({ leaseId, input }) => ({
+      leaseId,
+      outcome: "succeeded" as const,
+      output: input,
+    }));
+    // Two at once: either may see the last end.
+    const half = results.length / 2;
+    await Promise.all([t.engine.settle(results.slice(0, half)), t.engine.settle(results.slice(half))]);
+    done += parts.length;
+  }
+  expect(reduces).toEqual([]);
+  const [reduce, another] = await takeMany(2);
+  expect(reduce).toMatchObject({ step: "REDUCE", parentId: root.runId });
+  expect(another).toBeUndefined();
+  const seen = new Set<string>();
+  let pages = 0;
+  for (let after: string | null = null, more = true; more; pages++) {
+    const { results, next } = await readJoined(t.context.sql, reduce?.runId ?? "", after, 1_000);
+    for (const { output } of results) seen.add(output ?? "");
+    after = next;
+    more = next !== null;
+  }
+  expect(pages).toBe(PARTS / 1_000);
+  expect(seen).toEqual(new Set(inputs));
+});
+
 test("a map-reduce of nothing reduces at once", async () => {
   await start("sum");
   await finish(await take());

@@ -6,6 +6,7 @@ import { RHYTHM } from "../../server/config.ts";
 import type { OverlapPolicy } from "../../server/core/gate.ts";
 import { decideRetry, type RetryPolicy } from "../../server/core/retry.ts";
 import { isEnded, MAX_LOST_LEASES, type RunState } from "../../server/core/run.ts";
+import { AGING_STEP_MS, turnOf } from "../../server/core/turn.ts";
 import type { Unique } from "../../server/core/unique.ts";
 
 export interface ModelJob {
@@ -167,7 +168,9 @@ export class RunModel {
     const room = (this.capacities[executor] ?? Infinity) - held;
     return [...this.runs.values()]
       .filter((run) => run.state === "READY")
-      .sort((a, b) => b.priority - a.priority || (a.readyAt ?? 0) - (b.readyAt ?? 0) || byId(a.id, b.id))
+      .sort(
+        (a, b) => turnOf(a.readyAt ?? 0, a.priority) - turnOf(b.readyAt ?? 0, b.priority) || byId(a.id, b.id),
+      )
       .slice(0, Math.min(max, room));
   }
 
@@ -386,7 +389,7 @@ export class RunModel {
       const inLine = [...this.runs.values()]
         .flatMap((run) => run.places.map((place) => ({ run, place })))
         .filter(({ place }) => place.state === "LINE")
-        .sort((a, b) => a.place.rank - b.place.rank || byId(a.run.id, b.run.id));
+        .sort((a, b) => byLine(a, b) || byId(a.run.id, b.run.id));
       for (const { run, place } of inLine) {
         if (run.state !== "WAITING" || place.state !== "LINE") continue;
         const taken = [...this.runs.values()].filter((other) =>
@@ -451,6 +454,18 @@ export class RunModel {
   #count(what: string): void {
     this.tally[what] = (this.tally[what] ?? 0) + 1;
   }
+}
+
+interface InLine {
+  run: { id: string };
+  place: { rank: number };
+}
+
+/** Ids tell when a run was made, and a point of priority is worth an hour. */
+function byLine(a: InLine, b: InLine): number {
+  const turn = ({ run, place }: InLine) =>
+    BigInt(run.id) + BigInt(place.rank) * (BigInt(AGING_STEP_MS) << 22n);
+  return turn(a) < turn(b) ? -1 : turn(a) > turn(b) ? 1 : 0;
 }
 
 function byId(a: string, b: string): number {

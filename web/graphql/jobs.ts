@@ -43,6 +43,7 @@ export const JobQuery = graphql(`
       priority
       maxParallel
       maxParallelPerKey { key max }
+      rate { max every key }
       retry {
         __typename
         ... on RetryOff { off }

@@ -197,6 +197,20 @@ function Definition({ job }: { job: Job }) {
             </dd>
           </>
         )}
+        {job.rate !== null && (
+          <>
+            <dt>Rate</dt>
+            <dd>
+              {job.rate.max} in any {durationInWords(job.rate.every)}
+              {job.rate.key !== null && (
+                <>
+                  {" "}
+                  with the same <Chip>{job.rate.key}</Chip>
+                </>
+              )}
+            </dd>
+          </>
+        )}
         <dt>Retries</dt>
         <dd>{retryInWords(job.retry)}</dd>
         <dt>Timeout</dt>

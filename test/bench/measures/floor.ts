@@ -15,7 +15,7 @@ const CLAIM = `
   with taken as (
     delete from escapement.ready where ctid = any(array(
       select ctid from escapement.ready where queue_id = $1
-      order by priority desc, ready_at, id limit $2 for update skip locked))
+      order by turn, id limit $2 for update skip locked))
     returning *
   ),
   lent as (
