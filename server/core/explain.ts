@@ -94,7 +94,8 @@ function places(run: RunFacts): Gate[] {
     const opens = state === "TAKEN" || (state !== "LINE" && taken + ahead < capacity);
     const links = state === "TAKEN" ? [] : heldBy.map(runLink);
     const line = ahead === 0 ? "" : ` and ${plural(ahead, "run")} in line before it`;
-    const message = `${placeInWords(place, run)}${opens ? "" : line}`;
+    const when = opensAt === null ? "" : `; it is let in at ${instant(opensAt)}`;
+    const message = `${placeInWords(place, run)}${opens ? "" : line}${when}`;
     return opens ? pass(HOLD_OF[kind], message, links) : block(HOLD_OF[kind], message, links, opensAt);
   });
 }
@@ -120,8 +121,7 @@ function placeInWords(
   if (kind === "RATE") {
     const used = `${taken} of ${plural(capacity, "start")} in the last ${formatDuration(everyMs ?? 0)}`;
     if (state === "TAKEN") return `was let in by the rate of ${whose}, with ${used}`;
-    if (opensAt === null) return `finds ${used} of ${whose}`;
-    return `waits for the rate of ${whose}, with ${used}; it is let in at ${instant(opensAt)}`;
+    return `${opensAt === null ? "finds" : "waits for"} the rate of ${whose}, with ${used}`;
   }
   if (state === "TAKEN") return `has one of ${plural(capacity, "place")} of ${whose}`;
   return taken < capacity

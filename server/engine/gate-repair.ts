@@ -58,16 +58,9 @@ export function createGateRepair({ sql }: Pick<EngineContext, "sql">) {
         ) n
       ),
       page as materialized (select * from line limit ${LIMITS.repairPage})
-      select l.gate_id as "gateId", l.key, case
-          -- With a time to be let in somebody sees to it; the rate may have been raised since.
-          when g.kind = 'RATE' then not exists (
-              select from escapement.rate_wake s where s.gate_id = l.gate_id and s.key = l.key
-            ) or g.capacity > (
-              select count(*) from escapement.recent_start r where r.gate_id = l.gate_id and r.key = l.key
-                and r.started_at > escapement.clock() - coalesce(g.every_ms, 0) * interval '1 millisecond'
-            )
-          else g.policy is not distinct from 'SERIAL_REPLACE' or g.capacity > taken.n
-        end as open,
+      select l.gate_id as "gateId", l.key,
+        -- A rate is full by time, and what nobody told of is found by looking.
+        g.kind = 'RATE' or g.policy is not distinct from 'SERIAL_REPLACE' or g.capacity > taken.n as open,
         taken.left
       from page l join escapement.gate g on g.id = l.gate_id
       cross join lateral (

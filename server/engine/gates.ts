@@ -95,7 +95,7 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
   let looksAt = Number.POSITIVE_INFINITY;
   let looking = false;
   const lookIn = (ms: number): void => {
-    const at = performance.now() + Math.max(ms, RATE_STEP_MS);
+    const at = performance.now() + ms;
     if (at >= looksAt) return;
     looksAt = at;
     if (!looking) context.channel.emit("due");
@@ -195,7 +195,10 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
         if (nextInMs !== null) lookIn(nextInMs);
         await work({ gates: due });
         if (due.length === LIMITS.releaseBatch) return { nextInMs: 0 };
-        return { nextInMs: looksAt === Number.POSITIVE_INFINITY ? null : looksAt - performance.now() };
+        if (looksAt === Number.POSITIVE_INFINITY) return { nextInMs: null };
+        // Up: a timer that goes off a moment early finds nobody due.
+        const ms = Math.ceil(looksAt - performance.now());
+        return { nextInMs: due.length > 0 ? Math.max(ms, RATE_STEP_MS) : ms };
       } finally {
         looking = false;
       }

@@ -5,9 +5,9 @@
  *   let in ──► recent_start, 'infinity' ──claim──► when it began ──the interval──► gone
  *
  * What was let in counts from then on and until it has begun for as long as the interval, so that workers who come
- * back find no more than `capacity` runs to begin at once. After a claim its keys are passed, and the pass reads from
- * where the run is when it began; should that be lost, whoever passes the key next does. A run that its executor gave back or lost is ready
- * again at once: its next attempt counts, but is not held up.
+ * back find no more than `capacity` runs to begin at once. After a claim the pass at its keys notes when it began;
+ * should that be lost, whoever finds the rate full with a line does. A run that its executor gave back or lost is
+ * ready again at once: its next attempt counts, but is not held up.
  */
 import { LIMITS } from "../config.ts";
 import { type JobGate, UNLIMITED } from "../core/gate.ts";
@@ -38,14 +38,28 @@ export function begunAttempt(
   return key === null ? null : { runId, fence, gateId: gate.id, key };
 }
 
-/** Notes attempts that were claimed: most were when they were let in, others come back. Their stripes are locked. */
+/** When the attempt that `row` names with `run_id` and `fence` began; null: it has not. */
+function beganAt(sql: Sql, row: "b" | "r"): ReturnType<Sql> {
+  const of = (id: string) => sql`${sql(id)} = ${sql(`${row}.run_id`)} and fence = ${sql(`${row}.fence`)}`;
+  return sql`coalesce(
+    (select started_at from escapement.lease where ${of("id")}),
+    (select started_at from escapement.attempt where ${of("attempt.run_id")}),
+    (select started_at from escapement.ended where ${of("id")}))`;
+}
+
+/**
+ * Notes attempts that were claimed: those that were let in begin to count down, others come back and count, too. Their
+ * stripes are locked.
+ */
 export async function noteBegun(transaction: Transaction, begun: BegunAttempt[]): Promise<void> {
   if (begun.length === 0) return;
-  await transaction`
-    insert into escapement.recent_start (run_id, fence, gate_id, key, started_at)
-    select *, 'infinity' from unnest(${begun.map(({ runId }) => runId)}::bigint[], ${begun.map(({ fence }) => fence)}::int[],
-      ${begun.map(({ gateId }) => gateId)}::int[], ${begun.map(({ key }) => key)}::text[])
-    on conflict (run_id, fence) do nothing`;
+  const s = transaction as unknown as Sql;
+  await s`
+    insert into escapement.recent_start as known (run_id, fence, gate_id, key, started_at)
+    select b.run_id, b.fence, b.gate_id, b.key, coalesce(${beganAt(s, "b")}, 'infinity')
+    from unnest(${begun.map(({ runId }) => runId)}::bigint[], ${begun.map(({ fence }) => fence)}::int[],
+      ${begun.map(({ gateId }) => gateId)}::int[], ${begun.map(({ key }) => key)}::text[]) as b(run_id, fence, gate_id, key)
+    on conflict (run_id, fence) do update set started_at = excluded.started_at where known.started_at = 'infinity'`;
 }
 
 /** What a pass found at the gates of rates. */
@@ -126,17 +140,24 @@ export async function letInByRate(transaction: Transaction, gates: GateKey[]): P
   };
 }
 
-/** Of what was let in and is not known to have begun: what has begun, and what never will. And drops what is over. */
+/**
+ * At keys that are full and have a line: what of all that was let in has begun, and what never will; and drops what is
+ * over. So what nobody told of delays the line at most until somebody looks.
+ */
 async function recount(s: Sql, wanted: ReturnType<Sql>): Promise<void> {
   await s`
     with now as materialized (select escapement.clock() as at),
-    wanted as materialized (${wanted}),
+    wanted as materialized (
+      select w.* from (${wanted}) w, now
+      where exists (
+          select from escapement.place p where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE'
+        ) and w.capacity <= (
+          select count(*) from escapement.recent_start r
+          where r.gate_id = w.gate_id and r.key = w.key and r.started_at > now.at - w.every
+        )
+    ),
     pending as materialized (
-      select r.run_id, r.fence, coalesce(
-          (select l.started_at from escapement.lease l where l.id = r.run_id and l.fence = r.fence),
-          (select a.started_at from escapement.attempt a where a.run_id = r.run_id and a.fence = r.fence),
-          (select e.started_at from escapement.ended e where e.id = r.run_id and e.fence = r.fence)
-        ) as started_at,
+      select r.run_id, r.fence, ${beganAt(s, "r")} as started_at,
         exists (
           select from escapement.place p
           where p.run_id = r.run_id and p.gate_id = r.gate_id and p.key = r.key and p.state = 'TAKEN'
@@ -187,6 +208,12 @@ export async function forgetStarts({ sql }: Pick<EngineContext, "sql">): Promise
   await sql`
     delete from escapement.recent_start where ctid = any(array(
       select r.ctid from escapement.recent_start r join escapement.gate g on g.id = r.gate_id
-      where r.started_at <= escapement.clock() - coalesce(g.every_ms, 0) * interval '1 millisecond'
+      where case
+          when r.started_at < 'infinity' then r.started_at
+          when exists (select from escapement.waiting w where w.id = r.run_id)
+            or exists (select from escapement.ready q where q.id = r.run_id)
+            or exists (select from escapement.lease l where l.id = r.run_id) then 'infinity'
+          else coalesce(${beganAt(sql, "r")}, '-infinity')
+        end <= escapement.clock() - coalesce(g.every_ms, 0) * interval '1 millisecond'
       for update of r skip locked))`;
 }

@@ -23,8 +23,7 @@ export function createTicker(
     errorSleepMs: RHYTHM.sweepMs,
     onError,
     step: async () => {
-      const released = await releaseDue(context);
-      const rated = await context.gates.releaseRated();
+      const [released, rated] = await Promise.all([releaseDue(context), context.gates.releaseRated()]);
       const guard = leader.guard();
       const fired = guard && (await fire(guard));
       const next = [released, rated, fired].map((step) => step?.nextInMs ?? MAX_SLEEP_MS);

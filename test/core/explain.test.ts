@@ -124,6 +124,14 @@ describe("what a gate says", () => {
       { ...waiting, places: [place()] },
       "The run waits for a place of report, with 2 of 2 taken and 3 runs in line before it.",
     ],
+    [
+      "rate",
+      {
+        ...waiting,
+        places: [place({ kind: "RATE", key: '"acme"', everyMs: 60_000, opensAt: NOW + 60_000 })],
+      },
+      'The run waits for the rate of report for key "acme", with 2 of 2 starts in the last PT1M and 3 runs in line before it; it is let in at 2026-01-01T12:01:00.000Z.',
+    ],
     ["no executor", { executors: [] }, "The run waits for an executor: none has polled group default yet."],
     [
       "unknown executor",
@@ -214,4 +222,14 @@ test("an ended run has no gates", () => {
     gates: [],
     summary: "The run has ended: SUCCEEDED.",
   });
+});
+
+test("a run that waits for a rate starts when it is let in, if nothing else holds it", () => {
+  const waits = place({ kind: "RATE", everyMs: 60_000, opensAt: NOW + 60_000 });
+  const facts = run({ state: "WAITING", ahead: null, places: [waits] });
+  expect(explain(facts)).toMatchObject({
+    blocker: { kind: "RATE", until: NOW + 60_000 },
+    estimatedStartAt: NOW + 60_000,
+  });
+  expect(explain({ ...facts, executors: [] }).estimatedStartAt).toBeNull();
 });
