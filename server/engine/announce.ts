@@ -5,6 +5,7 @@
  */
 import { LIMITS } from "../config.ts";
 import type { RunState } from "../core/run.ts";
+import { decideKeys } from "./child-keys.ts";
 import type { EngineContext } from "./context.ts";
 import { releaseDependents, settleWaits } from "./release.ts";
 
@@ -36,12 +37,16 @@ export async function announceForeign(context: EngineContext): Promise<number> {
   });
   if (waiting.length > 0) {
     // The runs that they wait for were not marked: that would have locked them until somebody else's commit.
-    const waits = await sql<{ id: string }[]>`
-      select distinct on_run_id as id from escapement.dependency
-      where run_id = any(${waiting.map((run) => run.runId)}::bigint[])`;
+    const waits = await sql<{ id: string; self: boolean }[]>`
+      select on_run_id as id, bool_or(on_run_id = run_id) as self from escapement.dependency
+      where run_id = any(${waiting.map((run) => run.runId)}::bigint[]) group by 1`;
+    await decideKeys(
+      context,
+      waits.flatMap(({ id, self }) => (self ? [id] : [])),
+    );
     await settleWaits(
       context,
-      waits.map((wait) => wait.id),
+      waits.flatMap(({ id, self }) => (self ? [] : [id])),
     );
   }
   return told.length;

@@ -7,13 +7,22 @@ import { childStep } from "../core/execution.ts";
 import { badInput, conflict, illegalState, notFound, unavailable } from "../core/rejection.ts";
 import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { readParts } from "../store/parts.ts";
+import { decideKeys } from "./child-keys.ts";
 import { type EngineContext, parseLeaseId } from "./context.ts";
 import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
-import { announceStarted, type Inserted, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import {
+  type AnyWait,
+  announceStarted,
+  FOR_ITSELF,
+  type Inserted,
+  insertRuns,
+  type KeyedRuns,
+} from "./enqueue.ts";
 import { becomePart, fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { stage } from "./stage.ts";
 import { noteSteps } from "./steps.ts";
+import { wantedKey } from "./uniqueness.ts";
 import { checkStagedWaits, holdForOthers, refuseCycles } from "./waits.ts";
 
 /** A request whose jobs keep changing is read again this often before the caller is asked to come back. */
@@ -34,6 +43,8 @@ interface Made {
   answers: Inserted[];
   /** Joined runs that had ended. */
   over: string[];
+  /** Runs that are there and may not have their keys. */
+  undecided: string[];
 }
 
 /** Throws NOT_FOUND, BAD_INPUT, CONFLICT, LIMIT_EXCEEDED, and LeaseLost when the lease is over. */
@@ -59,14 +70,14 @@ export async function startChildren(
     const made = await guarded(context.sql, async (transaction) => {
       const held = await hold(transaction, lease, request.now);
       const known = await repeated(transaction, held, leaseId, request, items);
-      if (known !== null) return { ids: known, requests: [], answers: [], over: [] };
+      if (known !== null) return { ids: known, requests: [], answers: [], over: [], undecided: [] };
       await refuseCycles(transaction, held.runId, items, options);
       const parts = await partsOf(transaction, context, held, runs);
-      refuseUnique(runs, new Set(parts), options);
+      const asking = askingKeys(runs, new Set(parts), options);
       if (request.now && parts.length > 0) await refuseCancelled(transaction, held);
       const fresh = request.now
-        ? await startNow(transaction, context, request, runs, options)
-        : await staged(transaction, held, request, runs, options);
+        ? await startNow(transaction, context, request, runs, asking, options)
+        : await staged(transaction, held, request, runs, asking, options);
       if (fresh) {
         const noted = parts.map((at) => ({ id: fresh.ids[at] as string, step: "PART" as const }));
         await noteSteps(transaction, noted);
@@ -91,6 +102,7 @@ export async function startChildren(
     announceStarted(context, made.requests, made.answers);
     const gated = made.requests.some((keyed) => keyed.runs.some((run) => run.gates !== null));
     if (gated) await context.gates.work({ entering: made.ids });
+    await decideKeys(context, made.undecided);
     if (made.over.length > 0) await settleWaits(context, made.over);
     return answerOf(made.ids, request);
   }
@@ -99,17 +111,29 @@ export async function startChildren(
 class Stale extends Error {}
 
 /**
- * Children are created with their lease, in a statement that asks no key; which run is there is not known before.
- * Parts are no starts of their job.
+ * Places of the runs that have to find a key free; parts are no starts of their job. Throws BAD_INPUT where an input has
+ * none, and for jobs whose starts are put off: there the run that waits takes the input, and makes no other.
  */
-function refuseUnique(runs: NewRun[], parts: ReadonlySet<number>, options: StartOptions): void {
-  const at = runs.findIndex((run, place) => run.version.unique !== null && !parts.has(place));
-  if (at < 0) return;
-  throw badInput(
-    fieldOf(options, at, "job"),
-    `job "${runs[at]?.version.job}" is unique by a key and cannot be a child; start it by POST /v1/runs`,
-  );
+function askingKeys(runs: NewRun[], parts: ReadonlySet<number>, options: StartOptions): Set<number> {
+  const asking = new Set<number>();
+  for (const [at, run] of runs.entries()) {
+    const { unique, job } = run.version;
+    if (unique === null || parts.has(at)) continue;
+    if (unique.kind === "debounce") {
+      throw badInput(
+        fieldOf(options, at, "job"),
+        `job "${job}" puts its starts off and cannot be a child, which is a run of its own; start it by POST /v1/runs`,
+      );
+    }
+    wantedKey(run, (name) => fieldOf(options, at, name));
+    asking.add(at);
+  }
+  return asking;
 }
+
+/** With what the runs at the places in `asking` wait for besides. */
+const untilDecided = (waits: AnyWait[][], asking: ReadonlySet<number>, first = 0): AnyWait[][] =>
+  asking.size === 0 ? waits : waits.map((own, at) => (asking.has(first + at) ? [...own, FOR_ITSELF] : own));
 
 function answerOf(ids: string[], request: ChildrenRequest): ChildrenAnswer {
   const count = request.runs.length;
@@ -198,18 +222,22 @@ async function startNow(
   { serverId }: EngineContext,
   request: ChildrenRequest,
   runs: NewRun[],
+  asking: ReadonlySet<number>,
   options: StartOptions,
 ): Promise<Made | null> {
   const source = `${serverId}/children`;
   const count = request.runs.length;
-  const made: Made = { ids: [], requests: [], answers: [], over: [] };
+  const made: Made = { ids: [], requests: [], answers: [], over: [], undecided: [] };
   const insert = async (items: ChildrenRequest["runs"], newRuns: NewRun[], at: StartOptions) => {
     if (items.length === 0) return true;
     const held = await holdForOthers(transaction, items, at);
     const keyed: KeyedRuns = { runs: newRuns, key: null };
-    const [answer] = await insertRuns(transaction, [keyed], source, [held.waits]);
+    const first = made.ids.length;
+    const waits = untilDecided(held.waits, asking, first);
+    const [answer] = await insertRuns(transaction, [keyed], source, [waits]);
     if (answer?.status !== "started") return false;
     made.ids.push(...answer.runs.map(({ id }) => id));
+    made.undecided.push(...made.ids.filter((_, place) => place >= first && asking.has(place)));
     made.over.push(...held.over);
     made.requests.push(keyed);
     made.answers.push(answer);
@@ -227,10 +255,11 @@ async function staged(
   held: Held,
   request: ChildrenRequest,
   runs: NewRun[],
+  asking: ReadonlySet<number>,
   options: StartOptions,
 ): Promise<Made> {
   const items = request.join ? [...request.runs, request.join] : request.runs;
-  const waits = await checkStagedWaits(transaction, held, items, options);
+  const waits = untilDecided(await checkStagedWaits(transaction, held, items, options), asking);
   const call = randomInt(1, 2 ** 31 - 1);
   const others = request.runs.length;
   const ids = await stage(
@@ -244,5 +273,5 @@ async function staged(
       waits: waits[at] ?? [],
     })),
   );
-  return { ids, requests: [], answers: [], over: [] };
+  return { ids, requests: [], answers: [], over: [], undecided: [] };
 }

@@ -38,6 +38,10 @@ export interface Wait {
   kind: "AFTER" | "JOIN";
 }
 
+/** A run waits for itself until it is decided whether it may have its key (child-keys.ts). */
+export const FOR_ITSELF = { onRunId: null, kind: "AFTER" } as const;
+export type AnyWait = Wait | typeof FOR_ITSELF;
+
 const NO_TAKERS: Takers["of"] = new Map();
 
 /**
@@ -48,7 +52,7 @@ export async function insertRuns(
   sql: Sql | Transaction,
   requests: KeyedRuns[],
   source: string,
-  held: Wait[][][] = [],
+  held: AnyWait[][][] = [],
   takers: Takers["of"] = NO_TAKERS,
 ): Promise<Inserted[]> {
   const runs = requests.flatMap((request, requestNo) =>
@@ -191,7 +195,7 @@ export async function insertRuns(
         ? s``
         : s`made_dependency as (
       insert into escapement.dependency (on_run_id, run_id, kind)
-      select w.on_run_id, run.id, w.kind
+      select coalesce(w.on_run_id, run.id), run.id, w.kind
       from unnest(${waits.map((w) => w.onRunId)}::bigint[], ${waits.map((w) => w.at)}::int[],
         ${waits.map((w) => w.kind)}::text[]) as w(on_run_id, n, kind)
       join run on run.n = w.n

@@ -7,6 +7,7 @@ import type { AttemptOutcome } from "../core/attempt.ts";
 import type { RunState } from "../core/run.ts";
 import type { Change } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
+import { decideKeys } from "./child-keys.ts";
 import {
   booleans,
   byteas,
@@ -59,6 +60,8 @@ export interface Departed extends MovedRun {
         jobId: number;
         queueId: number;
         gated: boolean;
+        /** It waits for itself: whether it may have its key. */
+        undecided: boolean;
         state: "READY" | "WAITING";
       }[]
     | null;
@@ -227,10 +230,11 @@ export async function leave(
       g.to_state as "to", g.awaited, g.gates is not null as gated,
       (select json_agg(json_build_object('id', c.id::text, 'namespaceId', c.namespace_id, 'jobId', c.job_id,
           'queueId', c.queue_id, 'gated', c.gates is not null,
+          'undecided', coalesce(c.id = any(c.after_ids), false),
           'state', case when c.depends or c.wakes is not null or c.gates is not null then 'WAITING' else 'READY' end))
         from child c where c.parent_id = g.id) as children,
       (select array_agg(distinct w.id) from child c cross join unnest(c.after_ids || c.join_ids) as w(id)
-        where c.parent_id = g.id) as "waitedFor",
+        where c.parent_id = g.id and w.id <> c.id) as "waitedFor",
       (select u.id from unblocked u where u.id = g.trigger_id) as "unblockedTrigger"
     from gone g`;
   await announce(context, departed);
@@ -282,6 +286,11 @@ async function announce(context: EngineContext, departed: Departed[]): Promise<v
   await releaseDependents(
     context,
     awaited.map((run) => run.id),
+  );
+  const children = departed.flatMap((run) => run.children ?? []);
+  await decideKeys(
+    context,
+    children.flatMap(({ id, undecided }) => (undecided ? [id] : [])),
   );
   const waitedFor = departed.flatMap((run) => (run.waitedFor ?? []).map(String));
   if (waitedFor.length > 0) await settleWaits(context, waitedFor);

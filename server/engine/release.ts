@@ -129,7 +129,7 @@ async function attend({ sql }: EngineContext, runIds: string[]): Promise<string[
  * Moves those of `ids` that no run and no time holds any more; those with gates stand in line now. Its own statement,
  * after the holds' removal has committed: of two that remove the last two holds at once, the later one sees both gone.
  */
-async function releaseUnheld(context: EngineContext, ids: string[]): Promise<void> {
+export async function releaseUnheld(context: EngineContext, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   const rows = await context.sql<(MovedRun & { gated: boolean })[]>`
     with now as materialized (select escapement.clock() as at),

@@ -1,7 +1,7 @@
 /** The statement that stages children beside the lease that asked for them; leave.ts brings them to life. */
 import type { Sql, Transaction } from "../store/connection.ts";
-import { arrayText, booleans, byteas } from "./context.ts";
-import type { Wait } from "./enqueue.ts";
+import { arrayText, booleans, byteas, textArray } from "./context.ts";
+import type { AnyWait } from "./enqueue.ts";
 import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
 /** A child to be; `run.parentId` names the run whose lease with this secret asked for it. */
@@ -15,7 +15,7 @@ export interface StagedChild {
   /** Some join waits for it. */
   awaited: boolean;
   /** What it waits for besides. */
-  waits: Wait[];
+  waits: AnyWait[];
 }
 
 /** Returns their ids, in order. */
@@ -23,8 +23,10 @@ export async function stage(transaction: Transaction, children: StagedChild[]): 
   if (children.length === 0) return [];
   const column = <T>(pick: (child: StagedChild) => T): T[] => children.map(pick);
   const runs = <T>(pick: (run: NewRun) => T): T[] => children.map(({ run }) => pick(run));
-  const ids = ({ waits }: StagedChild, kind: Wait["kind"]): string | null =>
-    arrayText(waits.filter((wait) => wait.kind === kind).map(({ onRunId }) => onRunId));
+  const ids = ({ waits }: StagedChild, kind: AnyWait["kind"]): string | null => {
+    const of = waits.filter((wait) => wait.kind === kind).map(({ onRunId }) => onRunId);
+    return of.length === 0 ? null : textArray(of);
+  };
   const rows = await (transaction as unknown as Sql)<{ id: string }[]>`
     with now as materialized (select escapement.clock() as at),
     child as materialized (
@@ -57,7 +59,7 @@ export async function stage(transaction: Transaction, children: StagedChild[]): 
       select id, namespace_id, job_id, version_id, queue_id, priority, parent_id, coalesce(wake_at, now.at),
         input, payload, tags::text[], gates, awaited, retry::jsonb,
         coalesce(wake_at, now.at) + skip_after_ms * interval '1 millisecond', secret, joins, call, wake_at,
-        after_ids::bigint[], join_ids::bigint[]
+        array_replace(after_ids::bigint[], null, id), join_ids::bigint[]
       from child, now
     )
     select id from child order by n`;

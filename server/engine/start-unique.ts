@@ -4,7 +4,6 @@
  */
 
 import { conflict } from "../core/rejection.ts";
-import { uniqueKey } from "../core/unique.ts";
 import { guarded, type Transaction } from "../store/connection.ts";
 import { arrayText, byteas, type EngineContext } from "./context.ts";
 import type { StartItem, StartOptions } from "./engine.ts";
@@ -12,7 +11,17 @@ import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns
 import { fieldOf, isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 import { settleWaits } from "./release.ts";
 import { noteReruns } from "./rerun.ts";
-import { type GivenKey, giveKeys, type KeyState, keyName, lockKeys, type WantedKey } from "./uniqueness.ts";
+import {
+  type GivenKey,
+  giveKeys,
+  isTaken,
+  type KeyState,
+  keyName,
+  lastsMs,
+  lockKeys,
+  type WantedKey,
+  wantedKey,
+} from "./uniqueness.ts";
 import type { Held } from "./waits.ts";
 
 export interface UniqueRequest {
@@ -95,7 +104,11 @@ export async function startUnique(context: EngineContext, request: UniqueRequest
       answers[at] = answer;
       const key = wanted[at];
       if (key && answer.status === "started") {
-        given.push({ ...key, runId: answer.runs[0]?.id ?? "", forMs: lastsMs(runs[at] as NewRun) });
+        given.push({
+          ...key,
+          runId: answer.runs[0]?.id ?? "",
+          forMs: lastsMs((runs[at] as NewRun).version.unique),
+        });
       }
     }
     await giveKeys(transaction, given);
@@ -124,28 +137,12 @@ export async function startUnique(context: EngineContext, request: UniqueRequest
 /** A job changed under us: everything is taken back. */
 class Stale extends Error {}
 
-function wantedKey(run: NewRun, field: (name: string) => string): WantedKey | null {
-  const { unique, jobId, input } = run.version;
-  if (unique === null) return null;
-  return { jobId, key: uniqueKey(unique, run.bytes === null ? (run.input ?? input) : null, field) };
-}
-
 /** As they are inserted: a debounced one waits. */
 function planned(runs: NewRun[]): NewRun[] {
   return runs.map((run) => {
     const { unique } = run.version;
     return unique?.kind === "debounce" ? { ...run, runAt: null, delayMs: unique.delayMs } : run;
   });
-}
-
-function isTaken(kind: string | undefined, state: KeyState): boolean {
-  if (state.runId === null) return false;
-  return kind === "singleton" ? state.live : kind === "throttle" && state.leftMs !== null;
-}
-
-function lastsMs({ version: { unique } }: NewRun): number | null {
-  if (unique?.kind === "throttle") return unique.everyMs;
-  return unique?.kind === "debounce" ? unique.maxWaitMs : null;
 }
 
 const existing = (runId: string): Inserted => ({

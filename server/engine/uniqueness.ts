@@ -8,6 +8,7 @@ import { findUniqueKey, type Unique, uniqueKey } from "../core/unique.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { booleans } from "./context.ts";
 import type { NewInput } from "./engine.ts";
+import type { NewRun } from "./new-run.ts";
 
 /** A key that a start or a redrive wants. */
 export interface WantedKey {
@@ -28,6 +29,25 @@ export interface KeyState {
 }
 
 export const keyName = ({ jobId, key }: WantedKey): string => `${jobId}/${key}`;
+
+/** Null: its job asks for none. Throws BAD_INPUT when the input has none. */
+export function wantedKey(run: NewRun, field: (name: string) => string): WantedKey | null {
+  const { unique, jobId, input } = run.version;
+  if (unique === null) return null;
+  return { jobId, key: uniqueKey(unique, run.bytes === null ? (run.input ?? input) : null, field) };
+}
+
+/** A new run may not have the key. */
+export function isTaken(kind: Unique["kind"] | undefined, state: KeyState): boolean {
+  if (state.runId === null) return false;
+  return kind === "singleton" ? state.live : kind === "throttle" && state.leftMs !== null;
+}
+
+/** For how long a run has its key; null: until it ends. */
+export function lastsMs(unique: Unique | null): number | null {
+  if (unique?.kind === "throttle") return unique.everyMs;
+  return unique?.kind === "debounce" ? unique.maxWaitMs : null;
+}
 
 /** Locks the rows, in the order of their keys, and reads their state. */
 export async function lockKeys(

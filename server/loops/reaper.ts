@@ -1,6 +1,7 @@
 /** Sweeps overdue leases and late runs and repairs holds, on the leader. */
 import { LIMITS, RHYTHM } from "../config.ts";
 import { announceForeign } from "../engine/announce.ts";
+import { repairKeys } from "../engine/child-keys.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
@@ -32,6 +33,7 @@ export function createReaper(
       const foreign = await announceForeign(context);
       if (sweeps++ % SWEEPS_PER_REPAIR === 0) {
         await repairHolds(context);
+        await repairKeys(context);
         await context.gates.repair();
       }
       const full =

@@ -64,7 +64,7 @@ export async function readExplanationFacts(
 async function readDependencyFacts(sql: Sql, runId: string): Promise<RunFacts["dependencies"]> {
   const [row] = await sql<RunFacts["dependencies"][]>`
     select coalesce((array_agg(on_run_id::text order by on_run_id))[1:${LINKS_MAX}], '{}') as ids, count(*)::int as count
-    from escapement.dependency where run_id = ${runId}`;
+    from escapement.dependency where run_id = ${runId} and on_run_id <> run_id`;
   return row ?? { ids: [], count: 0 };
 }
 

@@ -160,7 +160,7 @@ export async function readAttempts(sql: Sql, runIds: string[]): Promise<Map<stri
 export async function readDependencies(sql: Sql, runIds: string[]): Promise<Map<string, string[]>> {
   const rows = await sql<{ runId: string; onRunId: string }[]>`
     select run_id as "runId", on_run_id as "onRunId" from escapement.dependency
-    where run_id = any(${runIds}::bigint[]) order by on_run_id`;
+    where run_id = any(${runIds}::bigint[]) and on_run_id <> run_id order by on_run_id`;
   return grouped(rows, ({ runId, onRunId }) => [runId, onRunId]);
 }
 
