@@ -1,6 +1,7 @@
 /** Triggers: first and next due times of each kind, and what becomes of the times that were missed. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { WEEKDAYS } from "../../server/core/schedule/daily-time-interval.ts";
 import { checkJitter, jitterOffset } from "../../server/core/schedule/jitter.ts";
 import {
   afterRunEnded,
@@ -50,6 +51,14 @@ const workingHours = (minutes: number, repeat?: number): Schedule => ({
   timeZone: "Europe/Berlin",
   ...(repeat === undefined ? {} : { repeat }),
 });
+const aroundTheClock: Schedule = {
+  kind: "dailyTimeInterval",
+  everyMs: MINUTE / 2,
+  from: "00:00",
+  until: "23:59:59",
+  weekdays: WEEKDAYS,
+  timeZone: "UTC",
+};
 const def = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef => ({
   schedule,
   startAt: null,
@@ -388,11 +397,14 @@ describe("a due trigger", () => {
   });
 
   it("makes up for the latest missed times, however many there were before", () => {
-    const busy = fc.constantFrom("*/5 * * * * *", "7,23,24 * * * * *", "* * * * *");
+    const busy = fc.constantFrom(
+      ...["*/5 * * * * *", "7,23,24 * * * * *", "* * * * *"].map((expression) => cron(expression)),
+      aroundTheClock,
+    );
     const lateMs = fc.integer({ min: 24 * HOUR, max: 900 * 24 * HOUR });
     fc.assert(
-      fc.property(busy, lateMs, fc.integer({ min: 1, max: 9 }), (expression, down, limit) => {
-        const trigger = def(cron(expression));
+      fc.property(busy, lateMs, fc.integer({ min: 1, max: 9 }), (schedule, down, limit) => {
+        const trigger = def(schedule);
         const now = T0 + down;
         const recent = nextFires(trigger, now - 10 * MINUTE, 200).filter((time) => time <= now);
         const decision = decideFire(trigger, T0, now, misfire("FIRE_ALL", limit));
