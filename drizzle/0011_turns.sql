@@ -14,3 +14,8 @@ CREATE FUNCTION escapement.line_turn(run_id bigint, rank smallint) RETURNS bigin
 DROP INDEX "escapement"."place_line";
 --> statement-breakpoint
 CREATE INDEX "place_line" ON "escapement"."place" USING btree ("gate_id","key",escapement.line_turn("run_id","rank"),"run_id") WHERE state = 'LINE';
+--> statement-breakpoint
+-- What a namespace gets of executors that work for several, and which executors those are.
+ALTER TABLE "escapement"."namespace" ADD COLUMN "weight" smallint DEFAULT 1 NOT NULL CONSTRAINT "namespace_weight" CHECK (weight between 1 and 100);
+--> statement-breakpoint
+ALTER TABLE "escapement"."executor" ADD COLUMN "serves" integer[];

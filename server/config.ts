@@ -68,6 +68,8 @@ export const LIMITS = {
   subscriptionsPerSocket: 20,
   /** Events held for one slow subscriber; the oldest go first, and it is told to re-read. */
   subscriberBacklog: 1_000,
+  /** Namespaces times types, or groups, of one claim: a parked poll is found under each. */
+  pollKinds: 1_000,
   /** Long polls parked on one server, 20 kB each (PERFORMANCE 4.4). */
   parkedPolls: 20_000,
   waitSeconds: 60,

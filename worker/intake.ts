@@ -18,7 +18,7 @@ export interface IntakeParts {
   /** Aborted when no more runs are wanted. */
   signal: AbortSignal;
   /** Who claims what. */
-  claim: Pick<ClaimRequest, "executor" | "groups" | "types">;
+  claim: Pick<ClaimRequest, "executor" | "namespaces" | "groups" | "types">;
   /** How long a poll may stay parked. */
   waitSeconds: number;
   free: () => number;

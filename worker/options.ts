@@ -13,6 +13,8 @@ export interface WorkerOptions {
   token?: string | undefined;
   /** For servers without authentication and for tokens of no one namespace. */
   namespace?: string | undefined;
+  /** Namespaces to take runs from, each its fair share. Default: only its own. */
+  namespaces?: string[] | undefined;
   /** This process's name, unique among those alive; made up from host and process by default. */
   executor?: string | undefined;
   /** Worker groups to take runs from. Default: `default`. */

@@ -32,6 +32,7 @@ export type Load = Static<typeof Load>;
 export const ClaimRequest = Type.Object(
   {
     executor: Name,
+    namespaces: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 20 })),
     groups: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 100 })),
     types: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 1000 })),
     max: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
@@ -53,6 +54,7 @@ export const Lease = Type.Object({
   job: Type.String(),
   type: Type.String(),
   group: Type.String(),
+  namespace: Type.Optional(Type.String()),
   scheduledAt: Type.String({ format: "date-time" }),
   leaseSeconds: Seconds,
   timeoutSeconds: Type.Union([Seconds, Type.Null()]),

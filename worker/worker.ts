@@ -65,7 +65,12 @@ export class Worker {
     this.#intake = new Intake({
       ...parts,
       signal: this.#draining.signal,
-      claim: { executor: this.executor, groups: this.#groups, types: [...this.#handlers.keys()] },
+      claim: {
+        executor: this.executor,
+        ...(options.namespaces === undefined ? {} : { namespaces: options.namespaces }),
+        groups: this.#groups,
+        types: [...this.#handlers.keys()],
+      },
       waitSeconds: options.waitSeconds ?? 30,
       free: () => (this.#settler.size > UNSETTLED_MAX ? 0 : this.#concurrency - this.#atWork.size),
       settling: () => this.#settler.size > 0,

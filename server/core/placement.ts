@@ -66,6 +66,11 @@ export function fits({ executor: name, labels }: Requirement, executor: Placeabl
   );
 }
 
+/** An executor as runs of another namespace see it: nobody there can name it. */
+export function stranger({ labels }: Placeable): Placeable {
+  return { name: "", labels };
+}
+
 /** A job's requirement with what one run adds or says differently. */
 export function narrowed(of: Requirement, more: Requirement): Requirement {
   const labels = { ...of.labels, ...more.labels };

@@ -4,7 +4,7 @@
  * generic (PERFORMANCE 3.6).
  */
 import { LIMITS, RHYTHM } from "../config.ts";
-import { mayTake } from "../core/placement.ts";
+import { mayTake, stranger } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
 import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
@@ -12,12 +12,14 @@ import type { ClaimedLease, ClaimPoll } from "./engine.ts";
 import { createLane } from "./lane.ts";
 import { type BegunAttempt, begunAttempt } from "./rate.ts";
 import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
+import { createShares, type Share, type Shares } from "./shares.ts";
 import { type Lent, stepsOf } from "./steps.ts";
 
 interface LeaseRow {
   /** Which poll of the batch it is for. */
   poll: number;
   id: string;
+  namespaceId?: number;
   secret: string;
   versionId: number;
   queueId: number;
@@ -43,6 +45,7 @@ interface LeaseRow {
 }
 
 export function createClaim(context: EngineContext) {
+  const shares = createShares();
   return createLane<ClaimPoll, ClaimedLease[]>({
     maxItems: LIMITS.laneItems,
     maxWaiting: LIMITS.laneWaiting,
@@ -51,7 +54,7 @@ export function createClaim(context: EngineContext) {
     run: async (polls) => {
       const repeated = await readRepeated(context, polls);
       const known = new Set(repeated.map((row) => row.poll));
-      const rows = [...repeated, ...(await take(context, polls, known))];
+      const rows = [...repeated, ...(await take(context, shares, polls, known))];
       const claimed = rows.filter((row) => row.isNew);
       const leases = await dress(context, rows);
       if (claimed.length > 0) {
@@ -93,6 +96,8 @@ async function readRepeated({ sql }: EngineContext, polls: ClaimPoll[]): Promise
 /** Polls that read the same queues: they take from one merged order, each its share. */
 interface PollSet {
   queueIds: number[];
+  /** Set: the runs are of several namespaces. */
+  namespaceIds: readonly number[] | undefined;
   polls: { at: number; poll: ClaimPoll }[];
 }
 
@@ -100,26 +105,68 @@ function groupByQueues({ catalog }: EngineContext, polls: ClaimPoll[], skip: Set
   const sets = new Map<string, PollSet>();
   for (const [at, poll] of polls.entries()) {
     if (skip.has(at) || (poll.executor && !mayTake(poll.executor))) continue;
-    const queueIds = catalog.queueIds(poll.namespaceId, poll.groups, poll.types, poll.executor);
+    const { namespaceId, namespaceIds, groups, types, executor } = poll;
+    const queueIds = namespaceIds
+      ? namespaceIds.flatMap((id) =>
+          catalog.queueIds(id, groups, types, executor && id !== namespaceId ? stranger(executor) : executor),
+        )
+      : catalog.queueIds(namespaceId, groups, types, executor);
     if (queueIds.length === 0) continue;
-    const key = queueIds.join();
-    const set = sets.get(key) ?? { queueIds, polls: [] };
+    const key = namespaceIds ? `${namespaceIds.join()}/${queueIds.join()}` : queueIds.join();
+    const set = sets.get(key) ?? { queueIds, namespaceIds, polls: [] };
     set.polls.push({ at, poll });
     sets.set(key, set);
   }
   return [...sets.values()];
 }
 
-async function take(context: EngineContext, polls: ClaimPoll[], skip: Set<number>): Promise<LeaseRow[]> {
-  const rows = await Promise.all(groupByQueues(context, polls, skip).map((set) => takeSet(context, set)));
+async function take(
+  context: EngineContext,
+  shares: Shares,
+  polls: ClaimPoll[],
+  skip: Set<number>,
+): Promise<LeaseRow[]> {
+  const rows = await Promise.all(
+    groupByQueues(context, polls, skip).map(async (set) => {
+      const { namespaceIds } = set;
+      if (namespaceIds === undefined) return await takeSet(context, set, null);
+      const due = shares.of(namespaceIds, await context.catalog.namespaceWeights(namespaceIds));
+      const taken = await takeSet(context, set, due);
+      shares.note(due, countByNamespace(taken));
+      return taken;
+    }),
+  );
   return rows.flat();
+}
+
+function countByNamespace(rows: LeaseRow[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { namespaceId = 0 } of rows) counts.set(namespaceId, (counts.get(namespaceId) ?? 0) + 1);
+  return counts;
+}
+
+/** The tags of candidates of several namespaces: in its own order, the n-th of each has the n-th of its tags. */
+function tagged(sql: EngineContext["sql"], shares: Share[]): ReturnType<EngineContext["sql"]> {
+  return sql`
+    tagged as (
+      select c.place, c.turn, c.id,
+        s.tag + (row_number() over (partition by s.namespace_id order by c.turn, c.id) - 1) / s.weight as tag
+      from candidate c
+      join escapement.queue q on q.id = c.queue_id
+      join unnest(${shares.map(({ namespaceId }) => namespaceId)}::int[], ${shares.map(({ tag }) => tag)}::float8[],
+        ${shares.map(({ weight }) => weight)}::float8[]) as s(namespace_id, tag, weight) on s.namespace_id = q.namespace_id
+    ),`;
 }
 
 /**
  * Takes runs for the polls of one set. The rank of a run says which poll gets it, by position in a list: a join of
  * what was deleted with what was wanted would be planned for ten rows and compare each with each.
  */
-async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Promise<LeaseRow[]> {
+async function takeSet(
+  context: EngineContext,
+  { queueIds, polls }: PollSet,
+  shares: Share[] | null,
+): Promise<LeaseRow[]> {
   const { sql, floors } = context;
   const { ranges, whole } = floors.ranges(queueIds);
   const began = performance.now();
@@ -142,7 +189,7 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
         ${list(ranges.until)}::text::float8[]) as g(queue_id, since, until)
     ),
     candidate as materialized (
-      select r.*
+      select ${shares ? sql`q.id as queue_id, r.*` : sql`r.*`}
       from unnest(${queueIds}::int[]) as q(id) cross join lateral (
         -- Ranges come in the claim's order, and the limit stops before those that are not needed.
         select found.* from range g cross join lateral (
@@ -156,9 +203,10 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
         where g.queue_id = q.id limit ${takers.length}
       ) r
     ),
+    ${shares ? tagged(sql, shares) : sql``}
     taken as (
       delete from escapement.ready where ctid = any(array(
-        select place from candidate order by turn, id
+        select place from ${shares ? sql`tagged order by tag, turn, id` : sql`candidate order by turn, id`}
         limit ${capped ? sql`(select cardinality(takers) from granted)` : takers.length}
       )) returning *
     ),
@@ -180,7 +228,7 @@ async function takeSet(context: EngineContext, { queueIds, polls }: PollSet): Pr
         (${polls.map(({ poll }) => poll.requestId ?? null)}::text[])[taker]
       from lent
     )
-    select taker as poll, id, secret, version_id as "versionId", queue_id as "queueId", input, payload,
+    select taker as poll, id, ${shares ? sql`namespace_id as "namespaceId",` : sql``} secret, version_id as "versionId", queue_id as "queueId", input, payload,
       date_part('epoch', scheduled_at) * 1000 as "scheduledAt", parent_id as "parentId", fence + 1 as fence, failures, lost, released,
       priority, date_part('epoch', ready_at) * 1000 as "readyAt",
       retry, checkpoint, case when rank = 1 then date_part('epoch', now) * 1000 end as "claimedAt", true as "isNew" ${capped ? sql`, case when rank is null or rank = 1 then granted.seats end as seats` : sql``}
@@ -252,6 +300,7 @@ export function leaseOf(
     leaseId: formatLeaseId(row.id, row.secret),
     runId: row.id,
     namespaceId: version.namespaceId,
+    namespace: version.namespace,
     queueId: row.queueId,
     attempt: fence - released,
     job: version.job,

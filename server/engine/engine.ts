@@ -68,7 +68,10 @@ export interface StartedRun {
 
 /** A poll for work. `namespaceId` and `groups` are already what the caller's token allows. */
 export interface ClaimPoll {
+  /** The executor's own. */
   namespaceId: number;
+  /** Whose runs it takes, in ascending order; absent: those of its own namespace. */
+  namespaceIds?: readonly number[] | undefined;
   executorId: number;
   /** Whom runs may ask for; absent: none that ask for somebody. As it is now, also while the poll is parked. */
   executor?: Claimant | undefined;
@@ -96,6 +99,7 @@ export interface ClaimedLease {
   leaseId: string;
   runId: string;
   namespaceId: number;
+  namespace: string;
   queueId: number;
   /** Number of this attempt, from 1; a release does not count. */
   attempt: number;

@@ -101,7 +101,9 @@ export function callerOf(request: FastifyRequest): Caller {
 
 /** Whether a run is one that the caller may see. Others are answered like unknown ones. */
 export function reaches({ principal, onlyNamespaceId }: Caller, scope: RunScope): boolean {
-  if (onlyNamespaceId !== null && scope.namespaceId !== onlyNamespaceId) return false;
+  const { namespaceId, executorNamespaceId } = scope;
+  if (onlyNamespaceId !== null && onlyNamespaceId !== namespaceId && onlyNamespaceId !== executorNamespaceId)
+    return false;
   return mayRead(principal, scope.namespaceId) || mayWork(principal, scope.namespaceId, scope.group);
 }
 

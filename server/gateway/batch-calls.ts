@@ -88,7 +88,8 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
       const caller = callerOf(request);
       const items = request.body.results.map(settleItem);
       const claim =
-        request.body.claim && checkClaim(request.body.claim, caller, request.headers.authorization, "claim.");
+        request.body.claim &&
+        (await checkClaim(parts, request.body.claim, caller, request.headers.authorization, "claim."));
       const listener = listenerOf(reply.raw);
       const results = JSON.stringify(await settleMany(caller, items));
       if (!claim) return sendJsonText(reply, `{"results":${results}}`);
@@ -98,7 +99,10 @@ export function batchRoutes(app: Routes, parts: GatewayParts): void {
           onError(error);
         return { leases: [], drain: false };
       });
-      return sendJsonText(reply, `{"results":${results},"leases":${leasesText(leases)}${drainText(drain)}}`);
+      return sendJsonText(
+        reply,
+        `{"results":${results},"leases":${leasesText(leases, claim.namespaceIds !== undefined)}${drainText(drain)}}`,
+      );
     },
   );
 

@@ -1,8 +1,10 @@
 /** `POST /v1/leases`, and the claim that a settle may carry. */
 import { ClaimAnswer, ClaimRequest } from "../../worker/protocol.ts";
+import { LIMITS } from "../config.ts";
 import { checkName } from "../core/name.ts";
-import { forbidden } from "../core/rejection.ts";
+import { badInput, forbidden } from "../core/rejection.ts";
 import type { ClaimedLease, ClaimPoll } from "../engine/engine.ts";
+import type { Catalog } from "../store/catalog.ts";
 import { type Caller, callerOf } from "./access.ts";
 import { describe } from "./describe.ts";
 import { leasesText } from "./lease-text.ts";
@@ -19,20 +21,52 @@ export interface Claim {
   caller: Caller;
   authorization: string | undefined;
   groups: string[];
+  /** Unset: its caller's. */
+  namespaceIds: number[] | undefined;
 }
 
-/** Checks what schemas cannot. @throws BAD_INPUT, FORBIDDEN */
-export function checkClaim(
+/** Checks what schemas cannot. @throws BAD_INPUT, FORBIDDEN, NOT_FOUND */
+export async function checkClaim(
+  { catalog }: Pick<GatewayParts, "catalog">,
   request: ClaimRequest,
   caller: Caller,
   authorization: string | undefined,
   field = "",
-): Claim {
+): Promise<Claim> {
   checkName(request.executor, `${field}executor`);
   for (const [at, group] of (request.groups ?? []).entries()) checkName(group, `${field}groups[${at}]`);
   for (const [at, type] of (request.types ?? []).entries()) checkName(type, `${field}types[${at}]`);
   if (request.requestId !== undefined) checkKey(request.requestId, `${field}requestId`);
-  return { request, caller, authorization, groups: groupsOf(request.groups, caller.principal.groups) };
+  const namespaceIds =
+    request.namespaces && (await namespacesOf(catalog, request, request.namespaces, caller, field));
+  const groups = groupsOf(request.groups, caller.principal.groups);
+  return { request, caller, authorization, groups, namespaceIds };
+}
+
+async function namespacesOf(
+  catalog: Catalog,
+  { types, groups }: ClaimRequest,
+  asked: string[],
+  { principal }: Caller,
+  field: string,
+): Promise<number[]> {
+  const ids = new Set<number>();
+  for (const [at, name] of asked.entries()) {
+    const place = `${field}namespaces[${at}]`;
+    checkName(name, place);
+    if (principal.namespaceId !== null && name !== (await catalog.namespaceName(principal.namespaceId))) {
+      throw forbidden(`${place}: your token does not reach namespace "${name}"`);
+    }
+    ids.add(await catalog.namespaceId(name, place));
+  }
+  const kinds = types?.length ?? groups?.length ?? 1;
+  if (ids.size * kinds > LIMITS.pollKinds) {
+    throw badInput(
+      `${field}namespaces`,
+      `times ${types ? "types" : "groups"} are ${ids.size * kinds}, and one claim waits for at most ${LIMITS.pollKinds}: name fewer, or leave out types`,
+    );
+  }
+  return [...ids].sort((a, b) => a - b);
 }
 
 function groupsOf(asked: string[] | undefined, allowed: string[] | null): string[] {
@@ -54,14 +88,20 @@ export interface Taken {
 /** Takes runs, waiting for them if need be. */
 export async function takeLeases(
   { presence, polls, scopes, tokens }: GatewayParts,
-  { request, caller, authorization, groups }: Claim,
+  { request, caller, authorization, groups, namespaceIds }: Claim,
   listener: Listener,
 ): Promise<Taken> {
   const { executor, types, max = 1, waitSeconds = DEFAULT_WAIT_SECONDS, requestId } = request;
   const { principal, namespaceId } = caller;
-  const known = await presence.touch({ namespaceId, name: executor }, groups, principal.groups);
+  const known = await presence.touch(
+    { namespaceId, name: executor },
+    groups,
+    principal.groups,
+    namespaceIds?.filter((id) => id !== namespaceId),
+  );
   const poll: ClaimPoll = {
     namespaceId,
+    namespaceIds,
     executorId: known.id,
     executor: known,
     groups,
@@ -74,7 +114,7 @@ export async function takeLeases(
     listener,
     check: () => tokens.authenticate(authorization),
   });
-  scopes.remember(leases);
+  scopes.remember(leases, namespaceId);
   // From here on the connection may still break before the answer is out.
   if (leases.length > 0) listener.onGone(() => polls.giveBack(poll, leases));
   return { leases, drain: known.draining === true };
@@ -88,9 +128,12 @@ export function claimRoutes(app: Routes, parts: GatewayParts): void {
       schema: describe("claim", { body: ClaimRequest, answers: { 200: ClaimAnswer } }),
     },
     async (request, reply) => {
-      const claim = checkClaim(request.body, callerOf(request), request.headers.authorization);
+      const claim = await checkClaim(parts, request.body, callerOf(request), request.headers.authorization);
       const { leases, drain } = await takeLeases(parts, claim, listenerOf(reply.raw));
-      return sendJsonText(reply, `{"leases":${leasesText(leases)}${drainText(drain)}}`);
+      return sendJsonText(
+        reply,
+        `{"leases":${leasesText(leases, claim.namespaceIds !== undefined)}${drainText(drain)}}`,
+      );
     },
   );
 }

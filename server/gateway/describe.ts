@@ -89,7 +89,7 @@ export const OPERATIONS = {
     tag: "Leases",
     summary: "Claim",
     description:
-      "Takes up to `max` ready runs, highest priority first; an hour of waiting counts as one point of priority. Answers at once when there is work, else when there is some, or with no leases after `waitSeconds` (default 30). The same `requestId` again returns the same leases, so that a lost answer strands nothing. No registration is needed first.",
+      "Takes up to `max` ready runs, highest priority first; an hour of waiting counts as one point of priority. Answers at once when there is work, else when there is some, or with no leases after `waitSeconds` (default 30). The same `requestId` again returns the same leases, so that a lost answer strands nothing. No registration is needed first. With `namespaces` the runs are those of all of them, by fair shares.",
   },
   heartbeat: {
     tag: "Leases",

@@ -18,8 +18,10 @@ function commonText({ job, type, group }: ClaimedLease): string {
 }
 
 /** Put together by hand: of a worker's share of the server's time, writing leases was the largest part. */
-function leaseText(lease: ClaimedLease): string {
+function leaseText(lease: ClaimedLease, named: boolean): string {
   const { leaseId, runId, attempt, attempts, parentId, fence, checkpoint, input, inputBytes } = lease;
+  // No name holds what JSON escapes.
+  const namespace = named ? `"namespace":"${lease.namespace}",` : "";
   const parent = parentId === null ? "" : `,"parent":"${parentId}"`;
   const step = lease.step === undefined ? "" : `,"step":"${lease.step}"`;
   const saved = checkpoint === null ? "" : `,"checkpoint":${checkpoint}`;
@@ -30,13 +32,13 @@ function leaseText(lease: ClaimedLease): string {
         ? ""
         : `,"input":${input}`;
   return (
-    `{"id":"${leaseId}","run":"${runId}","attempt":${attempt},${commonText(lease)},` +
+    `{"id":"${leaseId}","run":"${runId}","attempt":${attempt},${commonText(lease)},${namespace}` +
     `"scheduledAt":"${new Date(lease.scheduledAt).toISOString()}","leaseSeconds":${lease.leaseSeconds},"timeoutSeconds":${lease.timeoutSeconds},` +
     `"attempts":{"made":${attempts.made},"max":${attempts.max}}${parent}${step},"fence":${fence}${saved}${given}}`
   );
 }
 
-/** A JSON array. */
-export function leasesText(leases: ClaimedLease[]): string {
-  return `[${leases.map(leaseText).join(",")}]`;
+/** A JSON array; `named`: each lease names its namespace. */
+export function leasesText(leases: ClaimedLease[], named: boolean): string {
+  return `[${leases.map((lease) => leaseText(lease, named)).join(",")}]`;
 }

@@ -16,7 +16,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 export interface Scopes {
   /** Notes leases that are given out, so that what is reported about them needs no look. */
-  remember(leases: ClaimedLease[]): void;
+  remember(leases: ClaimedLease[], executorNamespaceId: number): void;
   /** Of these leases, the ones that the caller does not reach. Malformed and unknown ids are left to the engine. */
   foreign(caller: Caller, leaseIds: string[]): Promise<ReadonlySet<string>>;
   /** @throws NOT_FOUND for what `foreign` would name. */
@@ -36,11 +36,11 @@ export function createScopes(sql: Sql): Scopes {
   };
 
   const scopes: Scopes = {
-    remember(leases) {
+    remember(leases, executorNamespaceId) {
       /** Leases of one queue share their scope. */
       const shared = new Map<number, RunScope>();
       for (const { runId, queueId, namespaceId, group } of leases) {
-        const scope = shared.get(queueId) ?? { namespaceId, group };
+        const scope = shared.get(queueId) ?? { namespaceId, group, executorNamespaceId };
         shared.set(queueId, scope);
         note(runId, scope);
       }

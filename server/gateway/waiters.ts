@@ -1,24 +1,33 @@
 /** Parked polls in the order in which they came, found by the queues they would take from. Pure bookkeeping. */
-import { type Claimant, fits, isOpen, isPassedOver } from "../core/placement.ts";
+import { type Claimant, fits, isOpen, isPassedOver, stranger } from "../core/placement.ts";
 import type { Queue } from "../store/queues.ts";
 
 /** What a poll reads: `types` absent means any type. */
 export interface Wants {
   namespaceId: number;
+  /** Absent: its own. */
+  namespaceIds?: readonly number[] | undefined;
   groups: string[];
   types?: string[] | undefined;
   executor?: Claimant | undefined;
 }
 
 /**
- * One key per type or, for polls that take any type, one per group: as many as the poll names, never their product.
- * New queues so need no bookkeeping. One more is the executor's, for runs that are for nobody else.
+ * For each namespace one key per type or, for polls that take any type, one per group: as many as the poll names, never
+ * types times groups. New queues so need no bookkeeping. One more is the executor's, for runs of its own namespace that
+ * are for nobody else.
  */
-export function keysOf({ namespaceId, groups, types, executor }: Wants): string[] {
-  const keys = types
-    ? types.map((type) => `${namespaceId} ${type}`)
-    : groups.map((group) => `${namespaceId}/${group}`);
-  return executor ? [...keys, `${namespaceId}=${executor.name}`] : keys;
+export function keysOf({
+  namespaceId,
+  namespaceIds = [namespaceId],
+  groups,
+  types,
+  executor,
+}: Wants): string[] {
+  const keys = namespaceIds.flatMap((id) =>
+    types ? types.map((type) => `${id} ${type}`) : groups.map((group) => `${id}/${group}`),
+  );
+  return executor && namespaceIds.includes(namespaceId) ? [...keys, `${namespaceId}=${executor.name}`] : keys;
 }
 
 /** The keys under which a queue's waiters are: numbers hold none of the marks, so the kinds never meet. */
@@ -29,14 +38,14 @@ export function keysOfQueue({ namespaceId, group, type, requirement }: Queue): s
 }
 
 /** Those that would get nothing are passed over: who serves the others takes an empty claim for an empty queue. */
-function wants({ groups, types, executor }: Wants, queue: Queue, open: boolean): boolean {
+function wants({ namespaceId, groups, types, executor }: Wants, queue: Queue, open: boolean): boolean {
   if (!groups.includes(queue.group)) return false;
   if (isPassedOver(executor)) return false;
   if (open) return true;
   return (
     (types === undefined || types.includes(queue.type)) &&
     executor !== undefined &&
-    fits(queue.requirement, executor)
+    fits(queue.requirement, queue.namespaceId === namespaceId ? executor : stranger(executor))
   );
 }
 

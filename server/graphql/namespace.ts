@@ -23,6 +23,10 @@ const NamespaceType = builder.objectRef<Namespace>("Namespace").implement({
       nullable: true,
       description: "Of the logs and files of jobs without one of their own; null: as long as their runs.",
     }),
+    weight: t.exposeInt("weight", {
+      description:
+        "What it gets of executors that claim for several namespaces, compared with the others while all have ready runs.",
+    }),
     createdAt: t.expose("createdAt", { type: "DateTime" }),
   }),
 });
@@ -36,6 +40,7 @@ const NamespacePatch = builder.inputType("NamespacePatch", {
   fields: (t) => ({
     retry: t.field({ type: RetryInput, description: "For jobs that say nothing about retries." }),
     retention: t.field({ type: RetentionInput, description: "For jobs that say nothing about it." }),
+    weight: t.int({ description: "1 to 100; 1 at first." }),
   }),
 });
 

@@ -55,6 +55,7 @@ export type Catalog = ReturnType<typeof createCatalog>;
 export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETRY) {
   const namespaces = new Map<string, { id: number; name: string }>();
   const namespaceNames = new Map<number, string>();
+  const namespaceWeights = new Map<number, number>();
   const affinityGates = new Map<number, number>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
@@ -116,6 +117,19 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
       return row.name;
     },
 
+    /** What each of these namespaces gets of executors that work for several, in their order. */
+    async namespaceWeights(ids: readonly number[]): Promise<number[]> {
+      if (ids.some((id) => !namespaceWeights.has(id))) {
+        const readAt = settings;
+        const rows = await sql<{ id: number; weight: number }[]>`
+          select id, weight from escapement.namespace where id = any(${[...ids]}::int[])`;
+        const read = new Map(rows.map(({ id, weight }) => [id, weight]));
+        if (readAt === settings) for (const [id, weight] of read) namespaceWeights.set(id, weight);
+        return ids.map((id) => read.get(id) ?? 1);
+      }
+      return ids.map((id) => namespaceWeights.get(id) ?? 1);
+    },
+
     /** The gate that keeps runs with equal affinity apart: one for the whole namespace. */
     async affinityGate(namespaceId: number): Promise<number> {
       const known = affinityGates.get(namespaceId);
@@ -170,6 +184,7 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
     /** Drops what the namespaces' settings went into, after one of them changed here or elsewhere. */
     forgetSettings(): void {
       settings += 1;
+      namespaceWeights.clear();
       versions.clear();
       currentVersions.clear();
     },

@@ -26,7 +26,7 @@ export async function readExplanationFacts(
     readDependencyFacts(sql, run.id),
     readPauses(sql, [run.id]),
     live ? readPlaces(sql, run.id) : [],
-    live ? readGroup(sql, run.namespaceId, version.group) : [],
+    live ? readGroup(sql, run.namespaceId, version.group, queue?.requirement.executor) : [],
     run.state === "READY" ? readAhead(sql, run.id) : null,
     sql<{ trigger: string | null; meanMs: number | null }[]>`
       select (select name from escapement.trigger where id = ${run.triggerId}) as trigger, (
@@ -116,7 +116,13 @@ async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
     order by r.stage`;
 }
 
-async function readGroup(sql: Sql, namespaceId: number, group: string): Promise<ExecutorFacts[]> {
+/** Executors of other namespaces count if they claim for this one; a name is never one of theirs. */
+async function readGroup(
+  sql: Sql,
+  namespaceId: number,
+  group: string,
+  name: string | undefined,
+): Promise<ExecutorFacts[]> {
   const rows = await sql<
     (Omit<ExecutorFacts, "labels" | "overloaded"> & {
       labels: Record<string, string> | null;
@@ -132,7 +138,8 @@ async function readGroup(sql: Sql, namespaceId: number, group: string): Promise<
       e.load_at > escapement.clock() - ${RHYTHM.loadMs} * interval '1 millisecond' is true as "loadCounts",
       (select count(*)::int from escapement.lease l where l.executor_id = e.id) as running
     from (
-      select * from escapement.executor where namespace_id = ${namespaceId} and groups @> array[${group}::text]
+      select * from escapement.executor where (namespace_id = ${namespaceId} or ${name === undefined} and serves @> array[${namespaceId}::int])
+        and groups @> array[${group}::text]
       order by last_heartbeat_at desc limit ${EXECUTORS_MAX}
     ) e`;
   return rows.map(({ labels, load, maxLoad, loadCounts, ...executor }) => ({

@@ -13,6 +13,8 @@ export interface KnownExecutor extends Claimant {
   readonly id: number;
   readonly namespaceId: number;
   groups: string[];
+  /** Namespaces whose runs it claims, its own left out. */
+  serves: number[] | null;
   readonly overloaded: boolean;
   /** When it was last read or heard of, on this process's monotonic clock. */
   touchedAt: number;
@@ -24,6 +26,7 @@ export interface ExecutorFacts {
   namespaceId: number;
   name: string;
   groups: string[];
+  serves: number[] | null;
   labels: Record<string, string> | null;
   /** Null also when the executor counts its leases itself. */
   capacity: number | null;
@@ -35,7 +38,7 @@ export interface ExecutorFacts {
 
 /** SQL text of what `ExecutorFacts` needs; the executor is `e`. */
 export function executorFacts(sql: Sql): Fragment {
-  return sql`e.id, e.namespace_id as "namespaceId", e.name, e.groups, e.labels, case when not e.counts_itself then e.capacity end as capacity,
+  return sql`e.id, e.namespace_id as "namespaceId", e.name, e.groups, e.serves, e.labels, case when not e.counts_itself then e.capacity end as capacity,
     e.draining_at is not null as draining, e.load, e.max_load as "maxLoad",
     extract(epoch from escapement.clock() - e.load_at)::float8 * 1000 as "loadAgeMs"`;
 }

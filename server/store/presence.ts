@@ -39,7 +39,7 @@ export interface ExecutorName {
 
 export interface Presence {
   /**
-   * Says that an executor claims runs of `groups`, and answers with what is known of it: at once if it is known, else
+   * Says that an executor claims runs of `groups`, and of the namespaces `serves` besides its own, and answers with what is known of it: at once if it is known, else
    * after it was written. `allowed` are the groups that its token may work for; null: every group.
    * @throws FORBIDDEN when the executor of this name also works for others.
    */
@@ -47,6 +47,7 @@ export interface Presence {
     executor: ExecutorName,
     groups: string[],
     allowed: string[] | null,
+    serves?: number[],
   ): Promise<KnownExecutor> | KnownExecutor;
   /** Says that these are alive, for polls that wait longer than anybody would believe. */
   touchAll(executorIds: Iterable<number>): Promise<void>;
@@ -103,14 +104,15 @@ export function createPresence(
     { namespaceId, name }: ExecutorName,
     groups: string[],
     load: Load | undefined,
+    serves: number[] | null = null,
   ): Promise<KnownExecutor> => {
     const text = asText(load);
     const [row] = await heartbeatSql<Row[]>`
       with before as (
         select left_at, offline_at from escapement.executor where namespace_id = ${namespaceId} and name = ${name}
       )
-      insert into escapement.executor as e (namespace_id, name, groups, load, load_at)
-      values (${namespaceId}, ${name}, ${groups}, ${text}::text::jsonb,
+      insert into escapement.executor as e (namespace_id, name, groups, serves, load, load_at)
+      values (${namespaceId}, ${name}, ${groups}, ${serves}::int[], ${text}::text::jsonb,
         case when ${text}::text is not null then escapement.clock() end)
       on conflict (namespace_id, name) do update set
         last_heartbeat_at = escapement.clock(),
@@ -119,17 +121,25 @@ export function createPresence(
         load = coalesce(excluded.load, e.load),
         load_at = coalesce(excluded.load_at, e.load_at),
         groups = case when e.groups @> excluded.groups then e.groups
-          else array(select unnest(e.groups) union select unnest(excluded.groups) order by 1) end
+          else array(select unnest(e.groups) union select unnest(excluded.groups) order by 1) end,
+        serves = case when excluded.serves is null then e.serves
+          else array(select unnest(e.serves) union select unnest(excluded.serves) order by 1) end
       returning ${executorFacts(heartbeatSql)},
         not exists (select from before where left_at is null and offline_at is null) as changed`;
     return remember(row as Row);
   };
 
   const presence: Presence = {
-    touch(executor, groups, allowed) {
+    touch(executor, groups, allowed, serves = []) {
       const entry = known.get(executor.namespaceId, executor.name);
-      if (!entry || !isFresh(entry) || !groups.every((group) => entry.groups.includes(group))) {
-        return guard(executor, allowed).then(() => upsert(executor, groups, undefined));
+      const isKnown =
+        entry &&
+        isFresh(entry) &&
+        groups.every((group) => entry.groups.includes(group)) &&
+        serves.every((id) => entry.serves?.includes(id));
+      if (!isKnown) {
+        const more = serves.length === 0 ? null : serves;
+        return guard(executor, allowed).then(() => upsert(executor, groups, undefined, more));
       }
       if (allowed !== null && !entry.groups.every((group) => allowed.includes(group))) {
         return guard(executor, allowed).then(() => entry);
@@ -163,7 +173,7 @@ export function createPresence(
             ${asText(labels)}::text::jsonb, ${asText(load)}::text::jsonb,
             case when ${asText(load)}::text is not null then escapement.clock() end, ${asText(maxLoad)}::text::jsonb)
           on conflict (namespace_id, name) do update set
-            groups = excluded.groups, types = excluded.types, capacity = excluded.capacity, counts_itself = excluded.counts_itself, labels = excluded.labels,
+            groups = excluded.groups, serves = null, types = excluded.types, capacity = excluded.capacity, counts_itself = excluded.counts_itself, labels = excluded.labels,
             load = coalesce(excluded.load, e.load), load_at = coalesce(excluded.load_at, e.load_at),
             max_load = excluded.max_load, last_heartbeat_at = escapement.clock(), left_at = null, offline_at = null
           returning e.*

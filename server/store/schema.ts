@@ -28,15 +28,21 @@ const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 const runId = customType<{ data: string }>({ dataType: () => "bigint" });
 const instant = () => timestamp({ withTimezone: true, precision: 3 });
 
-export const namespace = escapement.table("namespace", {
-  id: integer().primaryKey().generatedAlwaysAsIdentity(),
-  name: text().notNull().unique("namespace_name_taken"),
-  /** core/retention's Retention: of jobs that say nothing themselves. */
-  retention: jsonb(),
-  /** core/retry's RetryPolicy for jobs that have none of their own; null: the server's. */
-  retry: jsonb(),
-  createdAt: instant().notNull().default(sql`escapement.clock()`),
-});
+export const namespace = escapement.table(
+  "namespace",
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    name: text().notNull().unique("namespace_name_taken"),
+    /** core/retention's Retention: of jobs that say nothing themselves. */
+    retention: jsonb(),
+    /** core/retry's RetryPolicy for jobs that have none of their own; null: the server's. */
+    retry: jsonb(),
+    createdAt: instant().notNull().default(sql`escapement.clock()`),
+    /** What it gets of executors that work for several namespaces (engine/shares). */
+    weight: smallint().notNull().default(1),
+  },
+  () => [check("namespace_weight", sql`weight between 1 and 100`)],
+);
 
 /** One (namespace, group, type, requirement) that runs queue for; `ready` is ordered inside each. */
 export const queue = escapement.table(
@@ -654,6 +660,8 @@ export const executor = escapement.table(
     registeredAt: instant().notNull().default(sql`escapement.clock()`),
     lastHeartbeatAt: instant().notNull().default(sql`escapement.clock()`),
     leftAt: instant(),
+    /** Namespaces whose runs it claims besides its own's, or instead of them. */
+    serves: integer().array(),
   },
   (t) => [
     uniqueIndex("executor_name_taken").on(t.namespaceId, t.name),

@@ -27,15 +27,18 @@ export async function askingQueuesWithWork(sql: Sql): Promise<number[]> {
 export interface RunScope {
   namespaceId: number;
   group: string;
+  /** Of the executor that holds it, which may work for several. */
+  executorNamespaceId?: number | null;
 }
 
 /** Those of `runIds` that exist. */
 export async function readScopes(sql: Sql, runIds: string[]): Promise<Map<string, RunScope>> {
   const rows = await sql<(RunScope & { id: string })[]>`
-    select r.id, r.namespace_id as "namespaceId", q."group"
+    select r.id, r.namespace_id as "namespaceId", q."group", e.namespace_id as "executorNamespaceId"
     from unnest(${runIds}::bigint[]) as w(id)
-    cross join lateral (select id, namespace_id, queue_id from escapement.run where run.id = w.id) as r
-    join escapement.queue q on q.id = r.queue_id`;
+    cross join lateral (select id, namespace_id, queue_id, executor_id from escapement.run where run.id = w.id) as r
+    join escapement.queue q on q.id = r.queue_id
+    left join escapement.executor e on e.id = r.executor_id`;
   return new Map(rows.map(({ id, ...scope }) => [id, scope]));
 }
 
@@ -50,7 +53,8 @@ export interface LeaseFacts extends RunScope {
 /** Null when there is no such run. */
 export async function readLease(sql: Sql, runId: string, secret: string): Promise<LeaseFacts | null> {
   const [row] = await sql<LeaseFacts[]>`
-    select r.id as "runId", r.namespace_id as "namespaceId", q."group", r.fence - r.released as attempt, r.job_id as "jobId",
+    select r.id as "runId", r.namespace_id as "namespaceId", q."group",
+      (select e.namespace_id from escapement.executor e where e.id = r.executor_id) as "executorNamespaceId", r.fence - r.released as attempt, r.job_id as "jobId",
       (r.state = 'RUNNING' and r.secret = ${secret}::uuid) is true as held
     from escapement.run r join escapement.queue q on q.id = r.queue_id
     where r.id = ${runId}`;
