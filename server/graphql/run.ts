@@ -63,7 +63,7 @@ async function holdsOf(run: Run, { load }: Context): Promise<Hold[]> {
   return [
     ...(run.wakeKind === null ? [] : [{ kind: run.wakeKind, until: run.wakeAt, runIds: [] }]),
     ...(runIds.length === 0 ? [] : [{ kind: "DEPENDENCY" as const, until: null, runIds }]),
-    ...(gate === null ? [] : [{ kind: HOLD_OF[gate.kind], until: null, runIds: gate.heldBy }]),
+    ...(gate === null ? [] : [{ kind: HOLD_OF[gate.kind], until: gate.until, runIds: gate.heldBy }]),
     ...(pause === null ? [] : [{ kind: "PAUSED" as const, until: null, runIds: [], pause }]),
   ];
 }

@@ -169,6 +169,8 @@ export interface GateHold {
   kind: GateKind;
   /** Runs that have its places, the oldest ten at most; none of a rate, whose places are freed by time. */
   heldBy: string[];
+  /** Of the first in line at a rate: when it is let in. */
+  until: Date | null;
 }
 
 /** Where each of `runIds` stands in line. */
@@ -178,7 +180,12 @@ export async function readGateHolds(sql: Sql, runIds: string[]): Promise<Map<str
       select t.run_id::text from escapement.place t
       where t.gate_id = p.gate_id and t.key = p.key and t.state = 'TAKEN' and g.kind <> 'RATE'
       order by t.run_id limit 10
-    ) as "heldBy"
+    ) as "heldBy", (
+      select s.wake_at from escapement.rate_wake s
+      where s.gate_id = p.gate_id and s.key = p.key and not exists (
+        select from escapement.place f where f.gate_id = p.gate_id and f.key = p.key and f.state = 'LINE'
+          and (f.rank, f.run_id) < (p.rank, p.run_id))
+    ) as until
     from escapement.place p join escapement.gate g on g.id = p.gate_id
     where p.run_id = any(${runIds}::bigint[]) and p.state = 'LINE'`;
   return new Map(rows.map(({ runId, ...hold }) => [runId, hold]));

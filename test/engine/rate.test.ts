@@ -217,6 +217,25 @@ test("runs that wait follow a rate that is changed or removed", async () => {
   expect(left).toHaveLength(0);
 });
 
+test("a line of thousands goes in batch after batch when its rate is removed", async () => {
+  await addJob("many", { rate: { max: 1, every: "PT1H" } });
+  const runs = await a.engine.start(
+    Array.from({ length: 2_500 }, () => ({ namespace: "default", job: "many" })),
+  );
+  await patch("many", { rate: null });
+  await a.context.gates.repair();
+  const ids = runs.map(({ id }) => id);
+  const waiting = async () =>
+    (await a.sql`select from escapement.waiting where id = any(${ids}::bigint[])`).length;
+  expect(await waiting()).toBe(1_499);
+  expect(await tick()).toBeLessThan(100);
+  expect(await waiting()).toBe(499);
+  await tick(b);
+  expect(await waiting()).toBe(0);
+  expect(await wakes()).toBeNull();
+  while ((await take("many", 1_000)).length > 0);
+});
+
 test("a retry counts again, and a run that is given back goes on at once and counts", async () => {
   await addJob("again", {
     rate: { max: 1, every: "PT10S" },
@@ -284,7 +303,7 @@ test("a server that dies with a key's turn in its hands holds it up for a second
 test("the repair finds a line that nobody wakes, and starts that nobody noted", async () => {
   await addJob("crashed", { rate: { max: 1, every: "PT1S" } });
   const runs = [await start("crashed"), await start("crashed")];
-  await settle(only(await take("crashed")).leaseId);
+  const running = only(await take("crashed"));
   await settled();
   await a.sql`update escapement.recent_start set started_at = 'infinity'`;
   await a.sql`delete from escapement.rate_wake`;
@@ -293,7 +312,7 @@ test("the repair finds a line that nobody wakes, and starts that nobody noted", 
   await pass(1_000);
   await tick();
   expect(await a.stateOf(runs[1]?.id ?? "")).toBe("READY");
-  await settle(only(await take("crashed")).leaseId);
+  for (const { leaseId } of [running, only(await take("crashed"))]) await settle(leaseId);
 });
 
 test("triggers, redrives, children and SQL go through the same rate", async () => {

@@ -21,7 +21,7 @@ const START =
   "mutation ($input: [StartRunInput!]!) { startRuns(input: $input) { id state holds { kind runs { id } } } }";
 const start = async (job: string, inputs: unknown[], on = one): Promise<Data[]> =>
   (await get(on, START, { input: inputs.map((input) => ({ job, input })) })).startRuns;
-const EXPLAIN = `query ($id: ID!) { run(id: $id) { startedAt explain {
+const EXPLAIN = `query ($id: ID!) { run(id: $id) { startedAt holds { kind until } explain {
   summary estimatedStartAt blocker { kind until } gates { kind verdict message } } } }`;
 const explain = async (id: string): Promise<Data> => (await get(one, EXPLAIN, { id })).run;
 const claim = async (type: string, on = one): Promise<Data[]> => {
@@ -77,7 +77,9 @@ test("the explanation says how many began and when the run is let in, and that c
       blocker: { kind: "RATE", until: at },
       estimatedStartAt: at,
     });
+  expect((await explain(runs[2]?.id)).holds).toEqual([{ kind: "RATE", until: at }]);
   const fifth = await explain(runs[4]?.id);
+  expect(fifth.holds).toEqual([{ kind: "RATE", until: null }]);
   expect(fifth.explain.estimatedStartAt).toBe(new Date(due + 2_000).toISOString());
   const next = await claim("timed", two);
   const started = await Promise.all(next.map(async ({ run }) => Date.parse((await explain(run)).startedAt)));
