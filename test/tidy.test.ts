@@ -58,12 +58,14 @@ test("imports point one way: core ← store ← engine ← {graphql, gateway, lo
   expect(wrong).toEqual([]);
 });
 
-test("only enqueue, release, fire, leave and redrive put a run into `ready`", () => {
+test("only starts, release, fire, leave and redrive put a run into `ready`", () => {
   const writers = files.filter(
     (path) => /^server\//.test(path) && /insert into escapement\.ready/.test(read(path)),
   );
   expect(writers.sort()).toEqual(
-    ["enqueue", "fire", "leave", "redrive", "release"].map((name) => `server/engine/${name}.ts`),
+    ["enqueue", "fire", "leave", "redrive", "release", "start-plain"].map(
+      (name) => `server/engine/${name}.ts`,
+    ),
   );
 });
 

@@ -492,3 +492,22 @@ test("roots that a filter finds take their parts along, in sets", async () => {
     { state: "RUNNING", n: 100 },
   ]);
 });
+
+test("parts of a job that is paused wait until it goes on, an overlap policy or none", async () => {
+  for (const job of ["sum", "walk"]) {
+    const [row] = await t.sql<{ id: number }[]>`select id from escapement.job where name = ${job}`;
+    const scope = { namespaceId: 1, kind: "JOB" as const, target: String(row?.id) };
+    await start(job);
+    const root = await take();
+    await t.engine.pause(scope, "somebody", null);
+    t.context.catalog.forget();
+    const { runs } = await map(root, ["1"]);
+    await finish(root);
+    await expect.poll(() => t.stateOf(runs[0] ?? "")).toBe("WAITING");
+    expect(await takeMany(5)).toEqual([]);
+    await t.engine.resume(scope);
+    await expect.poll(() => t.stateOf(runs[0] ?? "")).toBe("READY");
+    await finish(await take());
+    if (job === "sum") await finish(await take());
+  }
+});
