@@ -35,7 +35,7 @@ const previewArguments = builder.args((t) => ({
   startAt: t.field({ type: "DateTime" }),
   endAt: t.field({ type: "DateTime" }),
   jitter: t.field({ type: "Duration" }),
-  namespace: t.string({ defaultValue: "default" }),
+  namespace: t.string({ description: "The trigger's; unset: `default`." }),
   name: t.string({ description: "The trigger's, which H and jitter are hashed by." }),
 }));
 
@@ -74,8 +74,10 @@ async function preview(
   const { startAt = null, endAt = null, from, first, jitter, namespace, name } = asked;
   const schedule = readSchedule(asked.schedule);
   checkWindow(startAt, endAt);
-  const seed =
-    name == null ? "preview" : seedOf({ namespaceId: await namespaceOf(context, namespace), name });
+  // Who may not see `default` may still preview, as long as no trigger is named.
+  const named = namespace != null || name != null;
+  const namespaceId = named ? await namespaceOf(context, namespace) : 0;
+  const seed = seedOf({ namespaceId, name: name ?? "" });
   under(`schedule.${schedule.kind}`, () => checkSchedule(schedule, seed));
   const jitterMs = jitter == null ? null : durationMs(jitter, "jitter");
   if (jitterMs !== null) checkJitter(jitterMs, schedule);
