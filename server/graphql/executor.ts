@@ -20,6 +20,14 @@ builder.node(ExecutorType, {
     name: t.exposeString("name"),
     state: t.expose("state", { type: ExecutorState }),
     groups: t.exposeStringList("groups"),
+    serves: t.stringList({
+      description: "Other namespaces whose runs it claims too, of those that the caller may see.",
+      resolve: ({ serves }, _args, { catalog, principal }) => {
+        const own = principal.namespaceId;
+        const seen = (serves ?? []).filter((id) => own === null || id === own);
+        return Promise.all(seen.map((id) => catalog.namespaceName(id)));
+      },
+    }),
     types: t.exposeStringList("types", { nullable: true, description: "Null: any." }),
     capacity: t.exposeInt("capacity", {
       nullable: true,

@@ -22,6 +22,8 @@ export interface Executor {
   name: string;
   state: ExecutorState;
   groups: string[];
+  /** Other namespaces that it claims for. */
+  serves: number[] | null;
   /** Null: any. */
   types: string[] | null;
   capacity: number | null;
@@ -89,7 +91,7 @@ export function executorState(sql: Sql): Fragment {
 
 async function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Executor[]> {
   const rows = await sql<(Omit<Executor, "overloaded"> & { loadCounts: boolean })[]>`
-    select e.id, e.namespace_id as "namespaceId", e.name, ${executorState(sql)} as state, e.groups, e.types,
+    select e.id, e.namespace_id as "namespaceId", e.name, ${executorState(sql)} as state, e.groups, e.serves, e.types,
       e.capacity, e.labels, e.load, e.load_at as "loadAt", e.max_load as "maxLoad",
       e.draining_at as "drainingSince", e.drain_reason as "drainReason",
       e.registered_at as "registeredAt", e.last_heartbeat_at as "lastHeartbeatAt",

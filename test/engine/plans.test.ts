@@ -75,6 +75,20 @@ test("a claim that counts an executor's leases reads indexes too", async ({ skip
   expect(plan).not.toMatch(/Seq Scan on (ready|lease)/);
 });
 
+test("a claim for several namespaces reads the same index, and one for a single namespace none of its tags", async ({
+  skip,
+}) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const engine = createEngine(context);
+  const poll = { namespaceId: 1, executorId: 1, groups: ["default"], max: 10 };
+  const plan = await planOf(() => engine.claim({ ...poll, namespaceIds: [1, 2] }), "tagged as");
+  expect(plan).toContain("ready_claim");
+  expect(plan).not.toContain("Seq Scan on ready");
+  sent = [];
+  await engine.claim(poll);
+  expect(sent.some((text) => text.includes("tagged"))).toBe(false);
+});
+
 /** From now on nothing deleted can be removed; `read` counts the entries of the claim's index that were looked at. */
 async function holdSnapshot() {
   const holder = await t.sql.reserve();

@@ -128,6 +128,10 @@ test("explain counts executors of other namespaces that claim for the run's", as
   expect(await explain(run)).toContain("goes to the first executor that asks");
   const [lease] = await api("north").claim({ executor: "helper", groups: ["rare"], namespaces: BOTH });
   expect(lease?.run).toBe(run);
+  const { executors } = await server.graphql<{ executors: { nodes: { serves: string[] }[] } }>(
+    `{ executors(namespace: "north", filter: { search: "helper" }) { nodes { serves } } }`,
+  );
+  expect(executors.nodes).toEqual([{ serves: ["south"] }]);
   await complete(lease);
 });
 

@@ -6,7 +6,7 @@ export const ExecutorsQuery = graphql(`
   query Executors($namespace: String, $filter: ExecutorFilter, $first: Int, $after: String) {
     executors(namespace: $namespace, filter: $filter, first: $first, after: $after) {
       nodes {
-        id name state groups types capacity running labels load maxLoad overloaded drainingSince drainReason
+        id name state groups serves types capacity running labels load maxLoad overloaded drainingSince drainReason
         registeredAt lastHeartbeatAt
       }
       pageInfo { hasNextPage endCursor }

@@ -118,6 +118,9 @@ function Line({ executor }: { executor: Executor }) {
       </Td>
       <Td from="md">
         <Chips words={executor.groups} />
+        {executor.serves.length > 0 && (
+          <p className="mt-1 text-xs text-muted wrap-anywhere">also for {executor.serves.join(", ")}</p>
+        )}
       </Td>
       <Td from="lg">
         {executor.types === null ? <span className="text-muted">any</span> : <Chips words={executor.types} />}
