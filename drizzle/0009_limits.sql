@@ -3,7 +3,12 @@ ALTER TABLE "escapement"."job_version" ADD COLUMN "max_parallel_per_key" jsonb;
 --> statement-breakpoint
 ALTER TABLE "escapement"."gate" DROP CONSTRAINT "gate_kind";
 --> statement-breakpoint
-ALTER TABLE "escapement"."gate" ADD CONSTRAINT "gate_kind" CHECK (kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY'));
+ALTER TABLE "escapement"."gate" ADD CONSTRAINT "gate_kind" CHECK (kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'GROUP_CONCURRENCY'));
+--> statement-breakpoint
+-- The worker group whose runs a gate lets in. No run names it: those who ask look whether their group has a limit.
+ALTER TABLE "escapement"."gate" ADD COLUMN "group" text;
+--> statement-breakpoint
+CREATE INDEX "gate_group" ON "escapement"."gate" USING btree ("namespace_id","group") WHERE "group" is not null;
 --> statement-breakpoint
 -- As before, and refuses what it cannot say: how a key is written down is core/input-key.ts's to decide.
 CREATE OR REPLACE FUNCTION escapement.job_gates(version integer, priority smallint) RETURNS text

@@ -5,7 +5,7 @@ ALTER TABLE "escapement"."gate" ADD COLUMN "every_ms" bigint;
 --> statement-breakpoint
 ALTER TABLE "escapement"."gate" DROP CONSTRAINT "gate_kind";
 --> statement-breakpoint
-ALTER TABLE "escapement"."gate" ADD CONSTRAINT "gate_kind" CHECK (kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE'));
+ALTER TABLE "escapement"."gate" ADD CONSTRAINT "gate_kind" CHECK (kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'GROUP_CONCURRENCY', 'RATE'));
 --> statement-breakpoint
 -- What counts at a rate: an attempt that was let in, and when it began; 'infinity' while it has not.
 CREATE TABLE "escapement"."recent_start" (

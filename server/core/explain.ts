@@ -93,6 +93,7 @@ function places(run: RunFacts): Gate[] {
     // The condition of engine/gate-pass.ts: a place is free, and nobody stands before it.
     const opens = state === "TAKEN" || (state !== "LINE" && taken + ahead < capacity);
     const links = state === "TAKEN" ? [] : heldBy.map(runLink);
+    if (kind === "GROUP_CONCURRENCY") links.unshift({ kind: "GROUP", id: null, name: run.group });
     const line = ahead === 0 ? "" : ` and ${plural(ahead, "run")} in line before it`;
     const when = opensAt === null ? "" : `; it is let in at ${instant(opensAt)}`;
     const message = `${placeInWords(place, run)}${opens ? "" : line}${when}`;
@@ -102,7 +103,7 @@ function places(run: RunFacts): Gate[] {
 
 function placeInWords(
   { kind, policy, state, taken, capacity, key, heldBy, everyMs, opensAt }: PlaceFacts,
-  { job }: RunFacts,
+  { job, group }: RunFacts,
 ): string {
   const holder = heldBy[0] === undefined ? "another run" : `run ${heldBy[0]}`;
   if (kind === "AFFINITY") {
@@ -117,7 +118,8 @@ function placeInWords(
       ? `finds no other run of ${job.name} that goes on (${policy})`
       : `waits for ${holder} of ${job.name}, which has not ended (${policy})`;
   }
-  const whose = key === "" ? job.name : `${job.name} for key ${key}`;
+  const keyed = key === "" ? job.name : `${job.name} for key ${key}`;
+  const whose = kind === "GROUP_CONCURRENCY" ? `group ${group}` : keyed;
   if (kind === "RATE") {
     const used = `${taken} of ${plural(capacity, "start")} in the last ${formatDuration(everyMs ?? 0)}`;
     if (state === "TAKEN") return `was let in by the rate of ${whose}, with ${used}`;

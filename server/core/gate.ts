@@ -20,14 +20,32 @@ export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 /**
  * The order in which gates are passed, and so the kind of place a run keeps: what is kept from the first attempt to
  * the run's end comes first, what is given back between attempts last. Of these the narrow come before the wide, so
- * that nobody has one of the places that many want while it waits for one that few want. A rate is last: what it lets in
- * may begin at any moment, and counts as if it did.
+ * that nobody has one of the places that many want while it waits for one that few want. A rate is the last of a job's own:
+ * what it lets in may begin at any moment, and counts as if it did.
  */
-const STAGES = ["AFFINITY", "OVERLAP", "KEY_CONCURRENCY", "CONCURRENCY", "RATE"] as const;
+const STAGES = [
+  "AFFINITY",
+  "OVERLAP",
+  "KEY_CONCURRENCY",
+  "CONCURRENCY",
+  "RATE",
+  "GROUP_CONCURRENCY",
+] as const;
 export type GateKind = (typeof STAGES)[number];
 
 /** Kinds whose place a run gives back while it waits for its retry. */
-export const COUNTED_KINDS: readonly GateKind[] = ["KEY_CONCURRENCY", "CONCURRENCY", "RATE"];
+export const COUNTED_KINDS: readonly GateKind[] = [
+  "KEY_CONCURRENCY",
+  "CONCURRENCY",
+  "RATE",
+  "GROUP_CONCURRENCY",
+];
+
+/**
+ * The place of a run at the gate of its group. The gate is not among those that a run names: it is looked up when the
+ * run asks, as a pause is, so that a new limit holds for those that wait already. It comes after all others.
+ */
+export const GROUP_STAGE = 1_000;
 
 /** What a run is held by that stands in line at a gate. */
 export const HOLD_OF = {
@@ -36,6 +54,7 @@ export const HOLD_OF = {
   KEY_CONCURRENCY: "CONCURRENCY",
   CONCURRENCY: "CONCURRENCY",
   RATE: "RATE",
+  GROUP_CONCURRENCY: "CONCURRENCY",
 } as const satisfies Record<GateKind, HoldKind>;
 
 /** A capacity that never fills. */

@@ -6,6 +6,7 @@ import { type EngineContext, formatLeaseId } from "./context.ts";
 import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
 import type { Engine, Reserve } from "./engine.ts";
 import { hasten } from "./hasten.ts";
+import { limitGroup } from "./limit-group.ts";
 import { pause, resume, resumeRun, suspendRun } from "./pause.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
@@ -36,6 +37,7 @@ export function createEngine(context: EngineContext): Engine {
     rescheduleRuns: (scope, time, page) => rescheduleRuns(context, scope, time, page),
     pause: (scope, by, reason) => pause(context, scope, by, reason),
     resume: (scope) => resume(context, scope),
+    limitGroup: (namespaceId, group, maxParallel) => limitGroup(context, namespaceId, group, maxParallel),
     suspendRun: (runId, by, reason) => suspendRun(context, runId, by, reason),
     resumeRun: (runId) => resumeRun(context, runId),
     hasten: (runId, input) => hasten(context, runId, input),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Catalog } from "../store/catalog.ts";
 import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
+import { limitedQueues } from "../store/groups.ts";
 import { isRunId } from "../store/page.ts";
 import type { Floors } from "./floors.ts";
 import type { Gates } from "./gates.ts";
@@ -115,6 +116,15 @@ export interface MovedRun {
 /** A run's change of state as listeners hear of it. */
 export function runChange(run: MovedRun, state: Extract<Change, { kind: "run" }>["state"]): Change {
   return { kind: "run", id: run.id, namespaceId: run.namespaceId, jobId: run.jobId, state };
+}
+
+/** Whether the group of the run `alias` has a limit, and the run no place at its gate. */
+export function isUncounted(sql: Sql, alias: "w" | "r"): ReturnType<Sql> {
+  return sql`exists (
+    select from (${limitedQueues(sql)}) l
+    where l.queue_id = ${sql(alias)}.queue_id
+      and not exists (select from escapement.place p where p.run_id = ${sql(alias)}.id and p.gate_id = l.gate_id)
+  )`;
 }
 
 /** Whether somebody has paused the run `w`, its job, group or namespace. */

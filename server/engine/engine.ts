@@ -189,6 +189,8 @@ export interface Engine {
   /** Keeps what the scope names from starting. */
   pause(scope: PauseScope, by: string, reason: string | null): Promise<void>;
   resume(scope: PauseScope): Promise<void>;
+  /** How many runs of a worker group go on at once; null: no limit. Throws BAD_INPUT. */
+  limitGroup(namespaceId: number, group: string, maxParallel: number | null): Promise<void>;
   /** Throws NOT_FOUND, ILLEGAL_STATE. */
   suspendRun(runId: string, by: string, reason: string | null): Promise<void>;
   /** Throws NOT_FOUND. */

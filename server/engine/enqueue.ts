@@ -10,7 +10,6 @@ import type { Change } from "../store/channel.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, byteas, counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
-import { gateKeysOf } from "./gates.ts";
 import type { Birth, Takers } from "./hand-off.ts";
 import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
@@ -264,8 +263,8 @@ export async function insertGated(
   insert: (transaction: Transaction) => Promise<Inserted[]> = (transaction) =>
     insertRuns(transaction, requests, source),
 ): Promise<Inserted[]> {
-  const keys = gateKeysOf(requests.flatMap(({ runs }) => runs.map((run) => run.gates)));
-  const { result, ready, skipped } = await gates.admit(keys, async (transaction) => {
+  const runs = requests.flatMap((request) => request.runs);
+  const { result, ready, skipped } = await gates.admit(runs, async (transaction) => {
     const result = await insert(transaction);
     const gated = result.flatMap((answer, at) =>
       answer.status === "started"

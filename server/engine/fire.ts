@@ -12,7 +12,6 @@ import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import { asksKeys, fireUnique, stoppedBy } from "./fire-unique.ts";
-import { gateKeysOf } from "./gates.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
 import { skipAfterMs } from "./new-run.ts";
 
@@ -295,11 +294,11 @@ async function insertFree({ sql }: EngineContext, insert: Insert) {
 
 async function insertThroughGates(
   { gates }: EngineContext,
-  fires: { gates: string | null }[],
+  fires: Pick<Decided, "gates" | "version">[],
   insert: Insert,
 ) {
-  const keys = gateKeysOf(fires.map((fire) => fire.gates));
-  const { result, ready, skipped } = await gates.admit(keys, async (transaction) => {
+  const runs = fires.map((fire) => ({ gates: fire.gates, queueId: fire.version.queueId }));
+  const { result, ready, skipped } = await gates.admit(runs, async (transaction) => {
     const rows = await insert(transaction as unknown as Sql);
     return {
       result: rows,

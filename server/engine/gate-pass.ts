@@ -4,8 +4,9 @@
  * in one statement wake-ups would be lost.
  */
 import { LIMITS } from "../config.ts";
-import { COUNTED_KINDS } from "../core/gate.ts";
+import { COUNTED_KINDS, GROUP_STAGE } from "../core/gate.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
+import { limitedQueues } from "../store/groups.ts";
 import { counted, isPaused, type MovedRun, unblocked } from "./context.ts";
 import type { BegunAttempt } from "./rate.ts";
 
@@ -29,13 +30,19 @@ export interface GateWork {
   gates: GateKey[];
 }
 
+export const NOTHING: GateWork = { entering: [], left: [], retrying: [], begun: [], gates: [] };
+
 /** A gate that had no place for those who still stand in line. */
 export interface FullGate extends GateKey {
   policy: string | null;
 }
 
-/** Locks the stripes of all keys that the work touches, in order. */
-export async function lockStripes(transaction: Transaction, work: GateWork): Promise<void> {
+/** Locks the stripes of all keys that the work touches, and of the groups of new runs in `queueIds`, in order. */
+export async function lockStripes(
+  transaction: Transaction,
+  work: GateWork,
+  queueIds: number[] = [],
+): Promise<void> {
   const s = transaction as unknown as Sql;
   const placed = [...work.entering, ...work.left, ...work.retrying];
   await s`
@@ -51,6 +58,10 @@ export async function lockStripes(transaction: Transaction, work: GateWork): Pro
         from escapement.waiting w
         cross join lateral jsonb_to_recordset(w.gates::jsonb) as g(gate int, key text)
         where w.id = any(${work.entering}::bigint[]) and w.gates is not null
+        union all
+        select escapement.stripe_of(l.gate_id, '') from (${limitedQueues(s)}) l
+        where l.queue_id = any(${queueIds}::int[])
+          or l.queue_id in (select w.queue_id from escapement.waiting w where w.id = any(${work.entering}::bigint[]))
       ) t order by 1 offset 0
     ) wanted cross join lateral (select id from escapement.stripe where id = wanted.id for update) s`;
 }
@@ -81,18 +92,27 @@ export async function changePlaces(
         and g.id = p.gate_id and g.kind = any(${[...COUNTED_KINDS]}::text[])
       returning p.gate_id, p.key
     ),
+    limited as materialized (${limitedQueues(s)}),
     free as materialized (
-      select w.id, w.gates from escapement.waiting w
+      select w.id, w.gates, w.queue_id, w.priority from escapement.waiting w
       where w.id = any(${entering}::bigint[]) and w.gates is not null and w.wake_at is null
         and not ${isPaused(s)}
         and not exists (select from escapement.dependency d where d.run_id = w.id)
     ),
     lined as (
       insert into escapement.place (run_id, stage, gate_id, key, rank, state)
-      select f.id, g.stage, g.gate, g.key, g.rank, case when g.stage = 1 then 'LINE' else 'AHEAD' end
+      select f.id, g.stage, g.gate, g.key, g.rank, case when g.stage = 1 or g.next then 'LINE' else 'AHEAD' end
       from free f cross join lateral (
-        select * from rows from (jsonb_to_recordset(f.gates::jsonb) as (gate int, key text, rank smallint))
+        select *, false as next
+        from rows from (jsonb_to_recordset(f.gates::jsonb) as (gate int, key text, rank smallint))
           with ordinality as g(gate, key, rank, stage)
+        union all
+        select l.gate_id, '', -f.priority, ${GROUP_STAGE}, case
+            when f.gates = '[]' then true
+            -- It has passed all others before its group had a limit.
+            else exists (select from escapement.place e where e.run_id = f.id)
+              and not exists (select from escapement.place e where e.run_id = f.id and e.state <> 'TAKEN') end
+        from limited l where l.queue_id = f.queue_id
       ) g
       on conflict (run_id, stage) do nothing
       returning gate_id, key, state

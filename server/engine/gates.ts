@@ -17,6 +17,7 @@ import {
   type GateKey,
   type GateWork,
   lockStripes,
+  NOTHING,
   type SkippedRun,
   takePlaces,
 } from "./gate-pass.ts";
@@ -38,7 +39,7 @@ export interface Gates {
    * `insert` says which of the new runs have gates.
    */
   admit<T>(
-    keys: GateKey[],
+    runs: { gates: string | null; queueId: number }[],
     insert: (transaction: Transaction) => Promise<{ result: T; gated: string[] }>,
   ): Promise<{ result: T } & Admitted>;
   /** For runs whose other holds have gone, and for those who changed a gate. */
@@ -52,7 +53,7 @@ export interface Gates {
 }
 
 /** Gates and keys of runs, from their JSON text. */
-export function gateKeysOf(gates: (string | null)[]): GateKey[] {
+function gateKeysOf(gates: (string | null)[]): GateKey[] {
   return gates.flatMap((text) =>
     text === null ? [] : (JSON.parse(text) as RunGate[]).map(({ gate, key }) => ({ gateId: gate, key })),
   );
@@ -70,8 +71,6 @@ interface Passed {
 /** A rate lets in what came due within so long at once, however fast it is. */
 const RATE_STEP_MS = 20;
 
-const NOTHING: GateWork = { entering: [], left: [], retrying: [], begun: [], gates: [] };
-
 function createGates(context: EngineContext, onError: (error: unknown) => void): Gates {
   const source = `${context.serverId}/gates`;
 
@@ -83,12 +82,12 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
       gates.length === 0
         ? { through: [], next: [], full: [], rates: [] }
         : await takePlaces(transaction, gates);
-    const { runIds, nextInMs } = await letInByRate(transaction, rates);
+    const { runIds, next: fromRates, nextInMs } = await letInByRate(transaction, rates);
     const ready = await releaseThrough(transaction, [...new Set([...through, ...runIds, ...work.entering])]);
     const discarding = full.filter(({ policy }) => policy === "SERIAL_DISCARD");
     const skipped = await discard(transaction, discarding, source);
     const replacing = full.filter(({ policy }) => policy === "SERIAL_REPLACE");
-    return { ready, skipped, next, replacing, nextInMs };
+    return { ready, skipped, next: [...next, ...fromRates], replacing, nextInMs };
   };
 
   /** When the ticker looks at the rates again, on the monotonic clock: whoever wants it earlier wakes it. */
@@ -178,9 +177,12 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
       await work(await findInterrupted());
       await holdPaused();
     },
-    async admit(keys, insert) {
+    async admit(runs, insert) {
+      const asking = runs.filter(({ gates }) => gates !== null);
+      const keys = gateKeysOf(asking.map(({ gates }) => gates));
+      const queueIds = [...new Set(asking.map(({ queueId }) => queueId))];
       const { result, gated, passed } = await guarded(context.sql, async (transaction) => {
-        await lockStripes(transaction, { ...NOTHING, gates: keys });
+        await lockStripes(transaction, { ...NOTHING, gates: keys }, queueIds);
         const { result, gated } = await insert(transaction);
         return { result, gated, passed: await pass(transaction, { ...NOTHING, entering: gated }) };
       });

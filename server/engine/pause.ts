@@ -1,15 +1,16 @@
 /**
  * ready → waiting and back, by a person: a run, a job, a group or a namespace is paused, and what it holds may not
  * start. Running runs go on. A paused run keeps its place in every line by age, and the places for affinity and overlap
- * that it has; those that count attempts it gives back.
+ * that it has; those that count attempts it gives back. limit-group.ts holds the runs of a group in the same way.
  */
 import { LIMITS } from "../config.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
 import { isEnded, type RunState } from "../core/run.ts";
 import type { Sql } from "../store/connection.ts";
+import { limitedQueues } from "../store/groups.ts";
 import { isRunId } from "../store/page.ts";
 import type { PauseScope } from "../store/pauses.ts";
-import { type EngineContext, type MovedRun, runChange } from "./context.ts";
+import { type EngineContext, isUncounted, type MovedRun, runChange } from "./context.ts";
 
 /** Pausing what is paused keeps who did it first. */
 export async function pause(
@@ -73,20 +74,21 @@ async function find(sql: Sql, runId: string): Promise<{ namespaceId: number; sta
   return run;
 }
 
-/** Says on every job of the namespace whether something holds it; each change of a pause says it after its commit. */
-async function markJobs({ sql, catalog, channel }: EngineContext, { namespaceId, kind }: PauseScope) {
+/** Says on every job of the namespace whether its runs have to ask; each change of what they ask says it after its commit. */
+export async function markJobs({ sql, catalog, channel }: EngineContext, { namespaceId, kind }: PauseScope) {
   if (kind === "RUN") return;
   const changed = await sql<{ id: number }[]>`
     update escapement.job j set paused = not j.paused
     from escapement.job_version v
     where j.namespace_id = ${namespaceId} and v.id = j.version_id
-      and j.paused <> ((escapement.pause_of(j.namespace_id, j.id, v.queue_id, null)).kind is not null)
+      and j.paused <> ((escapement.pause_of(j.namespace_id, j.id, v.queue_id, null)).kind is not null
+        or v.queue_id in (select l.queue_id from (${limitedQueues(sql)}) l))
     returning j.id`;
-  catalog.forget();
+  catalog.forgetSettings();
   channel.publish(changed.map(({ id }) => ({ kind: "job" as const, id, namespaceId })));
 }
 
-async function inPages(
+export async function inPages(
   { sql }: EngineContext,
   { namespaceId, kind, target }: PauseScope,
   table: "waiting" | "ready" | "lease",
@@ -111,13 +113,17 @@ async function inPages(
   }
 }
 
-/** ready → waiting for those of `ids` that are paused. */
-async function hold({ sql, channel, gates }: EngineContext, ids: string[]): Promise<void> {
+/** Whether the run `r` may not be ready: it is paused, or it has no place at the gate of its group. */
+const mustWait = (sql: Sql) => sql`(
+  (escapement.pause_of(r.namespace_id, r.job_id, r.queue_id, r.id)).kind is not null or ${isUncounted(sql, "r")}
+)`;
+
+/** ready → waiting for those of `ids` that must wait. */
+export async function hold({ sql, channel, gates }: EngineContext, ids: string[]): Promise<void> {
   const held = await sql<MovedRun[]>`
     with gone as (
       delete from escapement.ready r
-      where r.id = any(${ids}::bigint[])
-        and (escapement.pause_of(r.namespace_id, r.job_id, r.queue_id, r.id)).kind is not null
+      where r.id = any(${ids}::bigint[]) and ${mustWait(sql)}
       returning *
     ),
     made_waiting as (
@@ -131,30 +137,33 @@ async function hold({ sql, channel, gates }: EngineContext, ids: string[]): Prom
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId" from gone`;
   if (held.length === 0) return;
   channel.publish(held.map((run) => runChange(run, "WAITING")));
-  await gates.work({ retrying: held.map((run) => run.id) });
+  const heldIds = held.map((run) => run.id);
+  // Paused runs give places back and do not enter; the others the other way round.
+  await gates.work({ retrying: heldIds, entering: heldIds });
 }
 
 /**
- * The repair: holds what became ready under a pause (started, given back or released in the moment of pausing), and
- * forgets the pauses of runs that have ended. It looks at a page of `ready` at a time.
+ * The repair: holds what became ready under a pause or past the limit of its group (started, given back or released in
+ * the moment of the change), and forgets the pauses of runs that have ended. It looks at a page of `ready` at a time.
  */
 export function createPauseRepair(context: EngineContext) {
   const { sql } = context;
   let readyFrom = "0";
   return async (): Promise<void> => {
-    const [any] = await sql`select from escapement.pause limit 1`;
+    const [any] = await sql`
+      select from escapement.pause union all (select from (${limitedQueues(sql)}) l limit 1) limit 1`;
     if (!any) return;
     await sql`
       delete from escapement.pause p where p.kind = 'RUN'
         and exists (select from escapement.ended e where e.id = p.target::bigint)`;
-    const page = await sql<{ id: string; paused: boolean }[]>`
+    const page = await sql<{ id: string; waits: boolean }[]>`
       with page as materialized (
         select * from escapement.ready where id > ${readyFrom} order by id limit ${LIMITS.repairPage}
       )
-      select r.id, (escapement.pause_of(r.namespace_id, r.job_id, r.queue_id, r.id)).kind is not null as paused
+      select r.id, ${mustWait(sql)} as waits
       from page r order by r.id`;
     readyFrom = page.length === LIMITS.repairPage ? (page.at(-1)?.id ?? "0") : "0";
-    const paused = page.filter((run) => run.paused).map((run) => run.id);
-    if (paused.length > 0) await hold(context, paused);
+    const waiting = page.filter((run) => run.waits).map((run) => run.id);
+    if (waiting.length > 0) await hold(context, waiting);
   };
 }

@@ -10,7 +10,7 @@
  * ready again at once: its next attempt counts, but is not held up.
  */
 import { LIMITS } from "../config.ts";
-import { type JobGate, UNLIMITED } from "../core/gate.ts";
+import { GROUP_STAGE, type JobGate, UNLIMITED } from "../core/gate.ts";
 import { inputKey } from "../core/input-key.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import type { EngineContext } from "./context.ts";
@@ -65,20 +65,24 @@ export async function noteBegun(transaction: Transaction, begun: BegunAttempt[])
 /** What a pass found at the gates of rates. */
 export interface LetIn {
   runIds: string[];
+  /** The gates of groups that they go on to. */
+  next: GateKey[];
   /** Until somebody can be let in again; null: nobody waits for a time. */
   nextInMs: number | null;
 }
 
 /** Lets runs in while the last interval has room. The stripes of the keys are locked. */
 export async function letInByRate(transaction: Transaction, gates: GateKey[]): Promise<LetIn> {
-  if (gates.length === 0) return { runIds: [], nextInMs: null };
+  if (gates.length === 0) return { runIds: [], next: [], nextInMs: null };
   const s = transaction as unknown as Sql;
   const wanted = (): ReturnType<Sql> => s`
     select distinct g.id as gate_id, w.key, g.capacity, coalesce(g.every_ms, 0) * interval '1 millisecond' as every
     from unnest(${gates.map((gate) => gate.gateId)}::int[], ${gates.map((gate) => gate.key)}::text[]) as w(gate_id, key)
     join escapement.gate g on g.id = w.gate_id`;
   await recount(s, wanted());
-  const rows = await s<{ runId: string | null; nextInMs: number | null }[]>`
+  const rows = await s<
+    { runId: string | null; gateId: number | null; key: string; nextInMs: number | null }[]
+  >`
     with now as materialized (select escapement.clock() as at),
     wanted as materialized (
       select w.*, (
@@ -97,6 +101,11 @@ export async function letInByRate(transaction: Transaction, gates: GateKey[]): P
     ),
     took as (
       update escapement.place p set state = 'TAKEN' from chosen c where p.run_id = c.run_id and p.stage = c.stage
+    ),
+    stepped as (
+      update escapement.place p set state = 'LINE' from chosen c
+      where p.run_id = c.run_id and p.stage = ${GROUP_STAGE} and p.state = 'AHEAD'
+      returning p.gate_id, p.key
     ),
     counts as (
       insert into escapement.recent_start (run_id, fence, gate_id, key, started_at)
@@ -131,12 +140,15 @@ export async function letInByRate(transaction: Transaction, gates: GateKey[]): P
         and not exists (
           select from line l where l.gate_id = w.gate_id and l.key = w.key and l.wake_at is not null)
     )
-    select run_id as "runId", null::float8 as "nextInMs" from chosen
+    select run_id as "runId", null::int as "gateId", null as key, null::float8 as "nextInMs" from chosen
     union all
-    select null, date_part('epoch', min(l.wake_at) - now.at) * 1000 from line l, now group by now.at`;
+    select distinct null::bigint, gate_id, key, null::float8 from stepped
+    union all
+    select null, null, null, date_part('epoch', min(l.wake_at) - now.at) * 1000 from line l, now group by now.at`;
   return {
     runIds: rows.flatMap(({ runId }) => runId ?? []),
-    nextInMs: rows.find(({ runId }) => runId === null)?.nextInMs ?? null,
+    next: rows.flatMap(({ gateId, key }) => (gateId === null ? [] : { gateId, key })),
+    nextInMs: rows.find(({ nextInMs }) => nextInMs !== null)?.nextInMs ?? null,
   };
 }
 

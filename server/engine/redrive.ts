@@ -108,7 +108,9 @@ async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
       delete from escapement.ended e using item i, now
       where e.id = i.id and e.state in ('FAILED', 'CANCELLED', 'SKIPPED')
         ${order.deadOnly ? sql`and exists (select from escapement.dead_letter d where d.run_id = e.id)` : sql``}
-      returning e.*, i.n, ${wakes} as wakes
+      returning e.*, i.n, ${wakes} as wakes,
+        -- What had no gates may have to ask today.
+        ${order.gates ? sql`${order.gates}::text` : sql`coalesce(e.gates, (select '[]' from escapement.job j where j.id = e.job_id and j.paused))`} as asks
     ),
     alive as (delete from escapement.dead_letter d using gone where d.run_id = gone.id),
     remembered as (
@@ -128,20 +130,20 @@ async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
         scheduled_at, input, payload, tags, fence, failures, lost, released, retry, checkpoint, ready_at)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, retry, checkpoint, now.at
-      from gone g join edit e on e.id = g.id, now where g.wakes is null and g.gates is null
+      from gone g join edit e on e.id = g.id, now where g.wakes is null and g.asks is null
     ),
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, input, payload, tags, gates, fence, failures, lost, released, retry, checkpoint, wake_at, wake_kind)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, ${order.gates ? sql`${order.gates}::text` : sql`gates`},
+        scheduled_at, e.input, e.payload, tags, g.asks,
         fence, 0, 0, released, retry, checkpoint, g.wakes,
         case when g.wakes is not null then 'TIME' end
-      from gone g join edit e on e.id = g.id where g.wakes is not null or g.gates is not null
+      from gone g join edit e on e.id = g.id where g.wakes is not null or g.asks is not null
     )
     select id, namespace_id as "namespaceId", job_id as "jobId", queue_id as "queueId",
-      gates is not null as gated,
-      case when wakes is null and gates is null then 'READY' else 'WAITING' end as state
+      asks is not null as gated,
+      case when wakes is null and asks is null then 'READY' else 'WAITING' end as state
     from gone order by n`;
 }
 

@@ -6,7 +6,7 @@ import { LIMITS } from "../config.ts";
 import { SERVER_GROUP } from "../core/execution.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { conclude } from "./conclude.ts";
-import { type EngineContext, isPaused, type MovedRun, runChange, unblocked } from "./context.ts";
+import { type EngineContext, isPaused, isUncounted, type MovedRun, runChange, unblocked } from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
 export async function releaseDue(
@@ -189,6 +189,7 @@ export async function releaseThrough(transaction: Transaction, ids: string[]): P
         -- What only a pause held has no gates; who has some and no place yet has not stood in line.
         and (w.gates = '[]' or exists (select from escapement.place p where p.run_id = w.id))
         and not exists (select from escapement.place p where p.run_id = w.id and p.state <> 'TAKEN')
+        and not ${isUncounted(s, "w")}
         and not exists (select from escapement.dependency d where d.run_id = w.id)
       returning *
     ),

@@ -80,7 +80,7 @@ async function stageFollowers(context: EngineContext, lent: Lent[]): Promise<voi
   });
 }
 
-/** It has the root's input and none of its gates: the job's next root is what overlaps. */
+/** It has the root's input and none of its gates, for the job's next root is what overlaps; its group may have one. */
 function follower(root: Root, queueId: number, ends: boolean): StagedChild {
   const { id, secret, version, input, bytes, priority, tags, retry } = root;
   const run: NewRun = {
@@ -94,7 +94,7 @@ function follower(root: Root, queueId: number, ends: boolean): StagedChild {
     input: bytes === null ? input : null,
     bytes,
     tags,
-    gates: null,
+    gates: version.paused ? "[]" : null,
     retry,
   };
   return { run, secret, call: 0, joins: ends ? -1 : null, awaited: true, waits: [] };

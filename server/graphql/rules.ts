@@ -13,6 +13,7 @@ type Right = "read" | "operate" | "administer" | "administerAll";
 export const RULES: Record<"Query" | "Mutation" | "Subscription", Record<string, Right>> = {
   Query: {
     pauses: "read",
+    groups: "read",
     node: "read",
     namespaces: "read",
     job: "read",
@@ -34,6 +35,7 @@ export const RULES: Record<"Query" | "Mutation" | "Subscription", Record<string,
   Mutation: {
     createNamespace: "administerAll",
     updateNamespace: "administer",
+    updateGroup: "administer",
     createJob: "administer",
     updateJob: "administer",
     deleteJob: "administer",

@@ -13,6 +13,7 @@ import "./run-lists.ts";
 import "./run-changes.ts";
 import "./pause.ts";
 import "./pause-changes.ts";
+import "./group.ts";
 import "./dead-letter.ts";
 import "./lineage.ts";
 import "./overview.ts";

@@ -39,7 +39,7 @@ export interface JobVersion {
   execution: Execution;
   /** What its runs have to pass. */
   gates: JobGate[];
-  /** Its group, its namespace or itself is: as it was last read. */
+  /** Its group, its namespace or itself is, or its group has a limit: as it was last read. */
   paused: boolean;
   late: LatePolicy;
   /** Null: every start makes a run of its own. */

@@ -1,9 +1,11 @@
 /** What `core/explain` needs to know about a run, in a few queries of bounded cost. */
 import { RHYTHM } from "../config.ts";
 import { AHEAD_COUNTED, type ExecutorFacts, type PlaceFacts, type RunFacts } from "../core/explain-gate.ts";
+import { GROUP_STAGE } from "../core/gate.ts";
 import { isOverloaded, type Load } from "../core/placement.ts";
 import type { JobVersion } from "./catalog.ts";
 import type { Sql } from "./connection.ts";
+import { limitedQueues } from "./groups.ts";
 import { readPauses } from "./pauses.ts";
 import type { Queue } from "./queues.ts";
 import type { Run } from "./runs.ts";
@@ -76,13 +78,15 @@ async function readPlaces(sql: Sql, runId: string): Promise<PlaceFacts[]> {
       case when g.kind = 'RATE' then '{}' else taken.ids end as "heldBy",
       date_part('epoch', opens.at) * 1000 as "opensAt"
     from (
-      select gates from escapement.waiting where id = ${runId}
-      union all select gates from escapement.ready where id = ${runId}
-      union all select gates from escapement.lease where id = ${runId}
+      select gates, queue_id, priority from escapement.waiting where id = ${runId}
+      union all select gates, queue_id, priority from escapement.ready where id = ${runId}
+      union all select gates, queue_id, priority from escapement.lease where id = ${runId}
     ) as run
     cross join lateral (
       select * from rows from (jsonb_to_recordset(run.gates::jsonb) as (gate int, key text, rank smallint))
         with ordinality as r(gate, key, rank, stage)
+      union all
+      select l.gate_id, '', -run.priority, ${GROUP_STAGE} from (${limitedQueues(sql)}) l where l.queue_id = run.queue_id
     ) r
     join escapement.gate g on g.id = r.gate
     left join escapement.place p on p.run_id = ${runId} and p.stage = r.stage

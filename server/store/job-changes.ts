@@ -260,11 +260,14 @@ function queueOf(sql: Sql, namespaceId: number, content: JobContent): Fragment {
     returning id`;
 }
 
-/** Whether its namespace, its group or the job itself is paused. */
+/** Whether its namespace, its group or the job itself is paused, or its group has a limit. */
 function pausedIn(sql: Sql, namespaceId: number, { group }: JobContent, jobId: number | null): Fragment {
   return sql`exists (
     select from escapement.pause p where p.namespace_id = ${namespaceId} and (
       p.kind = 'NAMESPACE' or p.kind = 'GROUP' and p.target = ${group} or p.kind = 'JOB' and p.target = ${jobId}::int::text)
+  ) or exists (
+    select from escapement.gate g
+    where g.namespace_id = ${namespaceId} and g."group" = ${group} and g.capacity < ${UNLIMITED}
   )`;
 }
 

@@ -82,7 +82,10 @@ export const job = escapement.table(
     version: integer().notNull().default(1),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
     updatedAt: instant().notNull().default(sql`escapement.clock()`),
-    /** It, its group or its namespace is paused; starts that do not know it are refused and look again. */
+    /**
+     * It, its group or its namespace is paused, or its group has a limit: its runs ask before they become ready, and
+     * starts that do not know it are refused and look again.
+     */
     paused: boolean().notNull().default(false),
     /** Deleted jobs stay for the runs that name them; their name is free again. */
     deletedAt: instant(),
@@ -500,6 +503,8 @@ export const gate = escapement.table(
     name: text().notNull(),
     kind: text().notNull(),
     jobId: integer().references(() => job.id),
+    /** The worker group whose runs it lets in. */
+    group: text(),
     /** 2147483647: no limit any more. */
     capacity: integer().notNull(),
     policy: text(),
@@ -509,7 +514,11 @@ export const gate = escapement.table(
   (t) => [
     uniqueIndex("gate_name_taken").on(t.namespaceId, t.name),
     index("gate_job").on(t.jobId).where(sql`job_id is not null`),
-    check("gate_kind", sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE')`),
+    index("gate_group").on(t.namespaceId, t.group).where(sql`"group" is not null`),
+    check(
+      "gate_kind",
+      sql`kind in ('AFFINITY', 'OVERLAP', 'KEY_CONCURRENCY', 'CONCURRENCY', 'RATE', 'GROUP_CONCURRENCY')`,
+    ),
     check("gate_capacity", sql`capacity >= 0`),
     check(
       "gate_policy",

@@ -190,6 +190,22 @@ test("a limit per key names the key, how many of it go on, and who they are", as
   );
 });
 
+test("a group's limit names the group, how many of it go on, and who they are", async () => {
+  await register(`w-${count}`);
+  const job = await makeJob();
+  await graphql(`mutation { updateGroup(name: "${group}", input: { maxParallel: 1 }) { name } }`);
+  const [first, second] = [await start(job), await start(job)];
+  const { summary, gates } = await explain(second);
+  expect(summary).toBe(`The run waits for a place of group ${group}, with 1 of 1 taken.`);
+  expect(gates.find(({ kind }) => kind === "CONCURRENCY")?.links).toEqual([
+    { kind: "GROUP", id: null, name: group },
+    { kind: "RUN", id: first, name: first },
+  ]);
+  expect((await explain(first)).gates.map(({ message }) => message)).toContain(
+    `has one of 1 place of group ${group}`,
+  );
+});
+
 test("a paused job's run says who paused it and why", async () => {
   await register(`w-${count}`);
   const job = await makeJob();

@@ -77,6 +77,37 @@ test("a job tells its limit per key, a patch changes and clears it, and runs of 
   await expect.poll(() => stateOf(second.id)).toBe("READY");
 });
 
+test("a group tells its limit; one that is set, raised and cleared holds at once for runs of all its jobs", async () => {
+  const group = "shared";
+  for (const name of ["shared-a", "shared-b"]) {
+    await get(
+      server,
+      `mutation { createJob(input: { name: "${name}", type: "t", group: "${group}" }) { id } }`,
+    );
+  }
+  const UPDATE = `mutation ($name: String!, $input: GroupPatch!) {
+    updateGroup(name: $name, input: $input) { namespace name maxParallel }
+  }`;
+  const update = async (input: object, name = group) =>
+    (await get(server, UPDATE, { name, input })).updateGroup;
+  const [first, second] = [await start({ job: "shared-a" }), await start({ job: "shared-b" })];
+  const limited = { namespace: "default", name: group, maxParallel: 1 };
+  expect(await update({ maxParallel: 1 })).toEqual(limited);
+  expect(await update({})).toEqual(limited);
+  expect((await get(server, "{ groups { name maxParallel } }")).groups).toEqual([
+    { name: "default", maxParallel: null },
+    { name: group, maxParallel: 1 },
+  ]);
+  expect([await stateOf(first.id), await stateOf(second.id)]).toEqual(["READY", "WAITING"]);
+  const third = await start({ job: "shared-a" });
+  expect(third.holds).toMatchObject([{ kind: "CONCURRENCY", runs: [{ id: first.id }] }]);
+  await update({ maxParallel: 2 });
+  expect([await stateOf(second.id), await stateOf(third.id)]).toEqual(["READY", "WAITING"]);
+  expect(await update({ maxParallel: null })).toEqual({ ...limited, maxParallel: null });
+  expect(await stateOf(third.id)).toBe("READY");
+  expect(await update({ maxParallel: 3 }, "not-yet")).toMatchObject({ name: "not-yet", maxParallel: 3 });
+});
+
 test("a run over the worker protocol takes affinity, too", async () => {
   const run = { job: "plain", affinity: { group: "rest", key: "k" } };
   const { body } = await server.call("POST", "/v1/runs", { runs: [run, run] });
@@ -126,6 +157,9 @@ test("what is paused says by whom and why, on the run, the job and in the list, 
 
 test.each([
   ["maxParallel", 'mutation { createJob(input: { name: "bad", type: "bad", maxParallel: -1 }) { id } }'],
+  ["maxParallel", 'mutation { updateGroup(name: "bad", input: { maxParallel: 0 }) { name } }'],
+  ["maxParallel", 'mutation { updateGroup(name: "bad", input: { maxParallel: -1 }) { name } }'],
+  ["name", 'mutation { updateGroup(name: "no name", input: { maxParallel: 1 }) { name } }'],
   [
     "maxParallelPerKey.max",
     'mutation { createJob(input: { name: "bad", type: "bad", maxParallelPerKey: { key: "input.a", max: 0 } }) { id } }',
@@ -144,7 +178,10 @@ test.each([
   ],
 ])("bad input is refused, naming %s, and nothing is created", async (field, mutation) => {
   const count = async () =>
-    (await get(server, "{ runs(first: 100) { nodes { id } } jobs { nodes { id } } }")) as Data;
+    (await get(
+      server,
+      "{ runs(first: 100) { nodes { id } } jobs { nodes { id } } groups { name } }",
+    )) as Data;
   const before = await count();
   const { errors } = await ask(server, mutation);
   expect(errors?.[0]?.extensions).toMatchObject({ code: "BAD_INPUT", field });

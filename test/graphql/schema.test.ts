@@ -40,6 +40,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
     [
       "tokens",
       ...["createJob", "updateJob", "deleteJob", "createTrigger", "updateTrigger", "deleteTrigger"],
+      "updateGroup",
       "updateNamespace",
       ...["createToken", "revokeToken"],
     ].sort(),

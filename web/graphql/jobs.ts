@@ -32,6 +32,7 @@ export const JobsQuery = graphql(
 
 export const JobQuery = graphql(`
   query Job($namespace: String, $name: String!) {
+    groups(namespace: $namespace) { name maxParallel }
     job(namespace: $namespace, name: $name) {
       id
       name

@@ -47,10 +47,13 @@ function OneJob({ name }: { name: string }) {
   if (job === undefined && error !== undefined) return <Fault error={error} retry={reload} />;
   if (job === undefined) return <Loading lines={8} />;
   if (job === null) return <Empty title={`There is no job ${name} in the namespace ${namespace}.`} />;
-  return <Details job={job} />;
+  const group = data?.groups.find((one) => one.name === job.group);
+  return <Details job={job} groupLimit={group?.maxParallel ?? null} />;
 }
 
-function Details({ job }: { job: Job }) {
+type DefinitionProps = { job: Job; groupLimit: number | null };
+
+function Details({ job, groupLimit }: DefinitionProps) {
   const { namespace, mayOperate } = useViewer();
   const [starting, setStarting] = useState(false);
   const search = useMemo<RunSearch>(() => ({ job: job.name }), [job.name]);
@@ -103,7 +106,7 @@ function Details({ job }: { job: Job }) {
         </Panel>
         <div className="grid min-w-0 content-start gap-4">
           <Triggers job={job} />
-          <Definition job={job} />
+          <Definition job={job} groupLimit={groupLimit} />
           <Panel title="Input">
             <JsonView value={job.input} label="input" />
           </Panel>
@@ -169,7 +172,7 @@ function Triggers({ job }: { job: Job }) {
   );
 }
 
-function Definition({ job }: { job: Job }) {
+function Definition({ job, groupLimit }: DefinitionProps) {
   return (
     <Panel title="Definition" aside={<span className="text-xs text-muted">version {job.version}</span>}>
       <Facts>
@@ -180,6 +183,7 @@ function Definition({ job }: { job: Job }) {
         <dt>Group</dt>
         <dd>
           <Chip>{job.group}</Chip>
+          {groupLimit !== null && ` ${groupLimit} at once, of all jobs`}
         </dd>
         <dt>Priority</dt>
         <dd>{job.priority}</dd>
