@@ -255,10 +255,10 @@ const TABLE: Row[] = [
     "runs[0].joins",
   ],
   [
-    "a child that is unique",
-    bear({ runs: [{ job: "job" }, { job: "single", input: { customer: 1 } }] }),
+    "a child without the key that it is unique by",
+    bear({ runs: [{ job: "job" }, { job: "single", input: {} }] }),
     "bad_input",
-    "runs[1].job",
+    "runs[1].input",
   ],
   [
     "a child's idempotency key",
