@@ -88,6 +88,30 @@ test("the explanation says how many began and when the run is let in, and that c
   expect(Math.min(...started) - due).toBeLessThan(500);
 });
 
+test("two servers with many workers at once keep to the rate", async () => {
+  const [max, everyMs, count] = [5, 250, 60];
+  await create("crowd", { max, every: "PT0.25S" });
+  const lists = [one, two, one, two].map((on) => start("crowd", Array.from({ length: count / 4 }), on));
+  const ids = (await Promise.all(lists)).flat().map(({ id }) => id);
+  let left = count;
+  const work = async (on: TestServer, executor: string): Promise<void> => {
+    while (left > 0) {
+      const body = { executor, types: ["crowd"], max: 3, waitSeconds: 1 };
+      const { leases } = (await on.call("POST", "/v1/leases", body)).body as Data;
+      left -= leases.length;
+      for (const { id } of leases) await on.call("POST", `/v1/leases/${id}/complete`, {});
+    }
+  };
+  await Promise.all([one, two].flatMap((on) => ["x", "y", "z"].map((name) => work(on, name))));
+  const rows = await one.database.sql<{ at: Date }[]>`
+    select started_at as at from escapement.ended where id = any(${ids}::bigint[]) order by 1`;
+  const began = rows.map(({ at }) => at.getTime());
+  expect(began).toHaveLength(count);
+  for (const [at, time] of began.slice(max).entries()) {
+    expect(time - (began[at] ?? 0), `starts ${at} and ${at + max}`).toBeGreaterThanOrEqual(everyMs);
+  }
+});
+
 test("runs in line go on when the server that leads goes away", async () => {
   await create("left", { max: 1, every: "PT1S" });
   const leader = await startServer({ databaseUrl: one.databaseUrl });
