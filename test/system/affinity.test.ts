@@ -17,8 +17,8 @@ const size = (name: string, usual: number) => Number(process.env[`SOAK_${name}`]
 const [SERVERS, WORKERS, RUNS, KILLS] = [
   size("SERVERS", 2),
   size("WORKERS", 6),
-  size("RUNS", 2_000),
-  size("KILLS", 12),
+  size("RUNS", 1_000),
+  size("KILLS", 8),
 ];
 const KEYS = 50;
 const BATCH = 100;
