@@ -2,10 +2,9 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { type Config, RHYTHM } from "./config.ts";
-import { createEngine } from "./engine/arrows.ts";
+import { createEngine, openContext } from "./engine/arrows.ts";
 import { newServerId } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
-import { openContext } from "./engine/gates.ts";
 import { ensurePartitions } from "./engine/prune.ts";
 import { createGraphql } from "./graphql/server.ts";
 import { createHttp } from "./http.ts";

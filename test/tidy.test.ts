@@ -63,7 +63,7 @@ test("only starts, release, fire, leave and redrive put a run into `ready`", () 
     (path) => /^server\//.test(path) && /insert into escapement\.ready/.test(read(path)),
   );
   expect(writers.sort()).toEqual(
-    ["enqueue", "fire", "leave", "redrive", "release", "start-plain"].map(
+    ["enqueue", "fire", "leave", "redrive", "release", "start/plain"].map(
       (name) => `server/engine/${name}.ts`,
     ),
   );

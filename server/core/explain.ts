@@ -90,7 +90,7 @@ function paused({ id, state, pause, job, group, namespace }: RunFacts): Gate[] {
 function places(run: RunFacts): Gate[] {
   return run.places.map((place) => {
     const { kind, state, taken, capacity, heldBy, ahead, opensAt } = place;
-    // The condition of engine/gate-pass.ts: a place is free, and nobody stands before it.
+    // The condition of engine/gates/pass.ts: a place is free, and nobody stands before it.
     const opens = state === "TAKEN" || (state !== "LINE" && taken + ahead < capacity);
     const links = state === "TAKEN" ? [] : heldBy.map(runLink);
     if (kind === "GROUP_CONCURRENCY") links.unshift({ kind: "GROUP", id: null, name: run.group });

@@ -5,9 +5,9 @@
  */
 import { LIMITS } from "../config.ts";
 import type { RunState } from "../core/run.ts";
-import { decideKeys } from "./child-keys.ts";
 import type { EngineContext } from "./context.ts";
 import { releaseDependents, settleWaits } from "./release.ts";
+import { decideKeys } from "./start/child-keys.ts";
 
 /** Tells one batch; returns how many. A crash in between loses hints, and the repair finds the waiting runs. */
 export async function announceForeign(context: EngineContext): Promise<number> {

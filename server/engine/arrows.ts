@@ -1,19 +1,37 @@
 /** Puts the arrows together over one database. */
 import { cancel, cancelRuns } from "./cancel.ts";
-import { startChildren } from "./children.ts";
+import { createFloors } from "./claim/floors.ts";
 import { createClaim } from "./claim.ts";
 import { type EngineContext, formatLeaseId } from "./context.ts";
 import { discardDeadLetters, redriveDeadLetters } from "./dead-letters.ts";
 import type { Engine, Reserve } from "./engine.ts";
+import { createGates } from "./gates/gates.ts";
+import { limitGroup } from "./gates/limit-group.ts";
+import { pause, resume, resumeRun, suspendRun } from "./gates/pause.ts";
 import { hasten } from "./hasten.ts";
-import { limitGroup } from "./limit-group.ts";
-import { pause, resume, resumeRun, suspendRun } from "./pause.ts";
 import { redrive } from "./redrive.ts";
 import { createRenew } from "./renew.ts";
 import { rerun } from "./rerun.ts";
 import { reschedule, rescheduleRuns } from "./reschedule.ts";
 import { createSettle } from "./settle.ts";
-import { createStart } from "./start.ts";
+import { startChildren } from "./start/children.ts";
+import { createStart } from "./start/start.ts";
+
+/** The context of all arrows, with the gates that work in it and the floors of its claims. `onError` hears of what is left to the repair. */
+export function openContext(
+  base: Omit<EngineContext, "gates" | "floors">,
+  onError: (error: unknown) => void,
+): EngineContext {
+  const context: EngineContext = {
+    ...base,
+    floors: createFloors(),
+    get gates() {
+      return gates;
+    },
+  };
+  const gates = createGates(context, onError);
+  return context;
+}
 
 /** The engine over one database. */
 export function createEngine(context: EngineContext): Engine {

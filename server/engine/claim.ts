@@ -7,13 +7,13 @@ import { LIMITS, RHYTHM } from "../config.ts";
 import { mayTake, stranger } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { JobVersion } from "../store/catalog.ts";
+import { isCapped, noteFull, type Seat, seats } from "./claim/seats.ts";
+import { createShares, type Share, type Shares } from "./claim/shares.ts";
+import { type Lent, stepsOf } from "./claim/steps.ts";
 import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
 import type { ClaimedLease, ClaimPoll } from "./engine.ts";
+import { type BegunAttempt, begunAttempt } from "./gates/rate.ts";
 import { createLane } from "./lane.ts";
-import { type BegunAttempt, begunAttempt } from "./rate.ts";
-import { isCapped, noteFull, type Seat, seats } from "./seats.ts";
-import { createShares, type Share, type Shares } from "./shares.ts";
-import { type Lent, stepsOf } from "./steps.ts";
 
 interface LeaseRow {
   /** Which poll of the batch it is for. */

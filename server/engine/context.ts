@@ -5,8 +5,8 @@ import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
 import { limitedQueues } from "../store/groups.ts";
 import { isRunId } from "../store/page.ts";
-import type { Floors } from "./floors.ts";
-import type { Gates } from "./gates.ts";
+import type { Floors } from "./claim/floors.ts";
+import type { Gates } from "./gates/gates.ts";
 
 export interface EngineContext {
   sql: Sql;

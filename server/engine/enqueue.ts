@@ -10,8 +10,8 @@ import type { Change } from "../store/channel.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, byteas, counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
-import type { Birth, Takers } from "./hand-off.ts";
-import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
+import type { Birth, Takers } from "./start/hand-off.ts";
+import { isLarge, type NewRun, skipAfterMs } from "./start/new-run.ts";
 
 /** The runs of one request. */
 export interface KeyedRuns {

@@ -11,9 +11,9 @@ import type { JobVersion } from "../store/catalog.ts";
 import type { Sql } from "../store/connection.ts";
 import { definitionOf, type Trigger } from "../store/triggers.ts";
 import { counted, type EngineContext, list, runChange, textArray } from "./context.ts";
-import { asksKeys, fireUnique, stoppedBy } from "./fire-unique.ts";
 import { type LeaderGuard, lead } from "./leave.ts";
-import { skipAfterMs } from "./new-run.ts";
+import { asksKeys, fireUnique, stoppedBy } from "./start/fire-unique.ts";
+import { skipAfterMs } from "./start/new-run.ts";
 
 interface DueTrigger
   extends Pick<

@@ -7,7 +7,7 @@ import type { EngineContext } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
 import { checkNewInput, placeOf, readNewGates } from "./new-input.ts";
 import { releaseDue } from "./release.ts";
-import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
+import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./start/uniqueness.ts";
 
 /** Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, and ILLEGAL_STATE unless the run waits for a time. */
 export async function hasten(

@@ -7,7 +7,6 @@ import type { AttemptOutcome } from "../core/attempt.ts";
 import type { RunState } from "../core/run.ts";
 import type { Change } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
-import { decideKeys } from "./child-keys.ts";
 import {
   booleans,
   byteas,
@@ -18,6 +17,7 @@ import {
   unblocked,
 } from "./context.ts";
 import { releaseDependents, settleWaits } from "./release.ts";
+import { decideKeys } from "./start/child-keys.ts";
 
 /** A decided departure, with what the decision relied on. */
 export interface Departure {

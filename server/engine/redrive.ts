@@ -11,7 +11,7 @@ import { isRunId } from "../store/page.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
 import { checkNewInput, placeOf, readNewGates } from "./new-input.ts";
-import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./uniqueness.ts";
+import { keyHeld, lockSingletons, moveKeys, readSingletons } from "./start/uniqueness.ts";
 
 /** Which runs go back, and how fast. */
 export interface RedriveOrder {

@@ -11,11 +11,11 @@ import type { RetryPolicy } from "../core/retry.ts";
 import { isEnded, type RunState } from "../core/run.ts";
 import type { Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
+import { noteSteps } from "./claim/steps.ts";
 import type { EngineContext } from "./context.ts";
 import type { Engine, RerunChanges, StartedRun, StartItem } from "./engine.ts";
 import type { Inserted } from "./enqueue.ts";
 import { checkNewInput } from "./new-input.ts";
-import { noteSteps } from "./steps.ts";
 
 interface Origin {
   state: RunState;

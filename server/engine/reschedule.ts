@@ -11,8 +11,8 @@ import { isRunId } from "../store/page.ts";
 import { inBulk } from "./bulk.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { BulkChange, BulkPage, LiveScope, NewTime, SpreadTime, StartedRun } from "./engine.ts";
-import { checkRunAt } from "./new-run.ts";
 import { releaseDue } from "./release.ts";
+import { checkRunAt } from "./start/new-run.ts";
 
 /** A run moves from table to table; so often it would have to do so just under our looks. */
 const LOOKS = 5;

@@ -1,8 +1,8 @@
 /** Keeps the hot tables small and the history within its bounds, on the leader. */
 import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
+import { forgetStarts } from "../engine/gates/rate.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
-import { forgetStarts } from "../engine/rate.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 

@@ -1,11 +1,11 @@
 /** Sweeps overdue leases and late runs and repairs holds, on the leader. */
 import { LIMITS, RHYTHM } from "../config.ts";
 import { announceForeign } from "../engine/announce.ts";
-import { repairKeys } from "../engine/child-keys.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
 import { skipLate } from "../engine/skip.ts";
+import { repairKeys } from "../engine/start/child-keys.ts";
 import { failStranded } from "../engine/stranded.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Unique } from "../../server/core/unique.ts";
 import { announceForeign } from "../../server/engine/announce.ts";
-import { repairKeys } from "../../server/engine/child-keys.ts";
 import type { ClaimedLease } from "../../server/engine/engine.ts";
 import { repairHolds } from "../../server/engine/release.ts";
+import { repairKeys } from "../../server/engine/start/child-keys.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine & { url: string };

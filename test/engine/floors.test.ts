@@ -1,7 +1,7 @@
 /** Where claims begin to read: nothing that is ready stays unseen below a floor, whatever its priority. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { turnOf } from "../../server/core/turn.ts";
-import { createFloors } from "../../server/engine/floors.ts";
+import { createFloors } from "../../server/engine/claim/floors.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine;

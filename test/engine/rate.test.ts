@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { announceForeign } from "../../server/engine/announce.ts";
 import type { ClaimedLease, StartItem } from "../../server/engine/engine.ts";
 import { createFire } from "../../server/engine/fire.ts";
-import { forgetStarts } from "../../server/engine/rate.ts";
+import { forgetStarts } from "../../server/engine/gates/rate.ts";
 import { createJob, type JobInput, updateJob } from "../../server/store/job-changes.ts";
 import { openTestEngine, type TestEngine } from "../support/engine.ts";
 

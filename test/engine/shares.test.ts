@@ -1,6 +1,6 @@
 /** Fairness between namespaces whose runs go to the same executors: a flood in one starves no other. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createShares } from "../../server/engine/shares.ts";
+import { createShares } from "../../server/engine/claim/shares.ts";
 import { createJob } from "../../server/store/job-changes.ts";
 import { createNamespace, updateNamespace } from "../../server/store/namespaces.ts";
 import { openTestEngine, type TestEngine } from "../support/engine.ts";

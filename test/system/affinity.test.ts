@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { afterEach, expect, test } from "vitest";
 import { createTestDatabase } from "../support/database.ts";
@@ -22,6 +23,7 @@ const [SERVERS, WORKERS, RUNS, KILLS] = [
 ];
 const KEYS = 50;
 const BATCH = 100;
+const WORKER = fileURLToPath(new URL("./keyed-worker.ts", import.meta.url));
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -49,7 +51,7 @@ test(`${KEYS} keys, ${SERVERS} servers and ${WORKERS} workers, ${KILLS} of them 
   const dead: string[] = [];
   const hire = (n: number) => {
     const name = `worker-${n}`;
-    const worker = spawn(process.execPath, ["--import", "tsx", "test/system/keyed-worker.ts"], {
+    const worker = spawn(process.execPath, ["--import", "tsx", WORKER], {
       env: { ...process.env, ESCAPEMENT_URL: servers[n % SERVERS]?.url, EXECUTOR: name, LOG: log },
       stdio: "ignore",
     });

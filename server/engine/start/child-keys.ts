@@ -4,13 +4,13 @@
  * for itself, a dependency that nobody's end lifts, and directly after that commit it gets its key, or ends SKIPPED
  * because another run has it. The repair finds those that a crash left.
  */
-import { LIMITS } from "../config.ts";
-import { findUniqueKey, type Unique } from "../core/unique.ts";
-import { guarded, type Sql } from "../store/connection.ts";
-import type { EngineContext } from "./context.ts";
-import { releaseUnheld } from "./release.ts";
+import { LIMITS } from "../../config.ts";
+import { findUniqueKey, type Unique } from "../../core/unique.ts";
+import { guarded, type Sql } from "../../store/connection.ts";
+import type { EngineContext } from "../context.ts";
+import { releaseUnheld } from "../release.ts";
+import { announceUnqueued, type Unqueued, unqueue, unqueuedColumns } from "../unqueue.ts";
 import { type GivenKey, giveKeys, isTaken, type KeyState, keyName, lastsMs, lockKeys } from "./uniqueness.ts";
-import { announceUnqueued, type Unqueued, unqueue, unqueuedColumns } from "./unqueue.ts";
 
 const KEY_HELD = JSON.stringify({
   message: "another run has its key, and runs of its job are unique by that",

@@ -6,9 +6,9 @@
  *
  * A parked poll has found its queues empty, so nothing is overtaken but what came at the same moment.
  */
-import { leaseOf } from "./claim.ts";
-import type { ClaimedLease, Reservation, Reserve } from "./engine.ts";
-import type { Inserted, KeyedRuns } from "./enqueue.ts";
+import { leaseOf } from "../claim.ts";
+import type { ClaimedLease, Reservation, Reserve } from "../engine.ts";
+import type { Inserted, KeyedRuns } from "../enqueue.ts";
 import type { NewRun } from "./new-run.ts";
 
 /** The polls that wait for runs about to be inserted. */

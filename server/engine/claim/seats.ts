@@ -4,8 +4,8 @@
  * value that the same snapshot shows: of two claims that counted the same, the later finds the seat moved, or locked,
  * and gives that executor nothing. Nobody waits for a lock, so nothing can deadlock. Others' claims know none of this.
  */
-import type { Sql } from "../store/connection.ts";
-import type { ClaimPoll } from "./engine.ts";
+import type { Sql } from "../../store/connection.ts";
+import type { ClaimPoll } from "../engine.ts";
 
 /** What a claim found for one executor. */
 export interface Seat {

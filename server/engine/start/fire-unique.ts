@@ -2,12 +2,12 @@
  * Triggers of jobs whose runs are unique by a key: a fire that finds the key held makes no run, and its nominal time is
  * noted as skipped. Debounce is for starts that come by themselves; a schedule has its own rhythm and is not put off.
  */
-import { Rejection } from "../core/rejection.ts";
-import { uniqueKey } from "../core/unique.ts";
-import type { JobVersion } from "../store/catalog.ts";
-import { guarded, type Sql } from "../store/connection.ts";
-import type { EngineContext } from "./context.ts";
-import type { Decided, Written } from "./fire.ts";
+import { Rejection } from "../../core/rejection.ts";
+import { uniqueKey } from "../../core/unique.ts";
+import type { JobVersion } from "../../store/catalog.ts";
+import { guarded, type Sql } from "../../store/connection.ts";
+import type { EngineContext } from "../context.ts";
+import type { Decided, Written } from "../fire.ts";
 import { type GivenKey, giveKeys, keyName, lockKeys, type WantedKey } from "./uniqueness.ts";
 
 /** True when a fire of the job has to find a key free. */

@@ -3,11 +3,11 @@
  * are locked first, in a statement of its own, so that the next one sees what everybody before it did (RELIABILITY M7);
  * in one statement wake-ups would be lost.
  */
-import { LIMITS } from "../config.ts";
-import { COUNTED_KINDS, GROUP_STAGE } from "../core/gate.ts";
-import type { Sql, Transaction } from "../store/connection.ts";
-import { limitedQueues } from "../store/groups.ts";
-import { counted, isPaused, type MovedRun, unblocked } from "./context.ts";
+import { LIMITS } from "../../config.ts";
+import { COUNTED_KINDS, GROUP_STAGE } from "../../core/gate.ts";
+import type { Sql, Transaction } from "../../store/connection.ts";
+import { limitedQueues } from "../../store/groups.ts";
+import { counted, isPaused, type MovedRun, unblocked } from "../context.ts";
 import type { BegunAttempt } from "./rate.ts";
 
 /** A gate and one of its keys. */

@@ -1,9 +1,9 @@
 /** What new runs wait for: looked up, checked and marked, so that whoever ends those runs looks for waiters. */
-import { badInput, type Rejection } from "../core/rejection.ts";
-import type { Transaction } from "../store/connection.ts";
-import { isRunId } from "../store/page.ts";
-import type { StartItem, StartOptions } from "./engine.ts";
-import type { Wait } from "./enqueue.ts";
+import { badInput, type Rejection } from "../../core/rejection.ts";
+import type { Transaction } from "../../store/connection.ts";
+import { isRunId } from "../../store/page.ts";
+import type { StartItem, StartOptions } from "../engine.ts";
+import type { Wait } from "../enqueue.ts";
 import { fieldOf } from "./new-run.ts";
 
 /** A run may move from one table to the next just under our looks, so often hardly. */

@@ -3,13 +3,14 @@
  * is born in `waiting` and let in under the lock of its keys; whoever ends one hands its places on directly after the
  * commit, coalesced, and the repair re-derives what a crash in between left. Runs without gates never come here.
  */
-import { LIMITS } from "../config.ts";
-import type { RunGate } from "../core/gate.ts";
-import type { Change } from "../store/channel.ts";
-import { guarded, isAway, type Transaction } from "../store/connection.ts";
-import { cancelThose } from "./cancel.ts";
-import { type EngineContext, type MovedRun, runChange } from "./context.ts";
-import { createFloors } from "./floors.ts";
+import { LIMITS } from "../../config.ts";
+import type { RunGate } from "../../core/gate.ts";
+import type { Change } from "../../store/channel.ts";
+import { guarded, isAway, type Transaction } from "../../store/connection.ts";
+import { cancelThose } from "../cancel.ts";
+import { type EngineContext, type MovedRun, runChange } from "../context.ts";
+import { createLane } from "../lane.ts";
+import { releaseDependents, releaseThrough } from "../release.ts";
 import {
   changePlaces,
   discard,
@@ -20,12 +21,10 @@ import {
   NOTHING,
   type SkippedRun,
   takePlaces,
-} from "./gate-pass.ts";
-import { createGateRepair } from "./gate-repair.ts";
-import { createLane } from "./lane.ts";
+} from "./pass.ts";
 import { createPauseRepair } from "./pause.ts";
 import { letInByRate, noteBegun, takeUpDue } from "./rate.ts";
-import { releaseDependents, releaseThrough } from "./release.ts";
+import { createGateRepair } from "./repair.ts";
 
 /** What new runs met at their gates. */
 export interface Admitted {
@@ -71,7 +70,8 @@ interface Passed {
 /** A rate lets in what came due within so long at once, however fast it is. */
 const RATE_STEP_MS = 20;
 
-function createGates(context: EngineContext, onError: (error: unknown) => void): Gates {
+/** `onError` hears of what is left to the repair. */
+export function createGates(context: EngineContext, onError: (error: unknown) => void): Gates {
   const source = `${context.serverId}/gates`;
 
   /** What follows the locking of keys, in the same transaction. */
@@ -211,22 +211,6 @@ function createGates(context: EngineContext, onError: (error: unknown) => void):
       });
     },
   };
-}
-
-/** The context of all arrows, with the gates that work in it and the floors of its claims. `onError` hears of what is left to the repair. */
-export function openContext(
-  base: Omit<EngineContext, "gates" | "floors">,
-  onError: (error: unknown) => void,
-): EngineContext {
-  const context: EngineContext = {
-    ...base,
-    floors: createFloors(),
-    get gates() {
-      return gates;
-    },
-  };
-  const gates = createGates(context, onError);
-  return context;
 }
 
 /** `own` are told by whoever started them. */

@@ -12,7 +12,7 @@
  * commit or priority nobody expected. So a queue is read from its start once a second; and at once after this server has
  * given back one of its runs.
  */
-import { turnOf } from "../core/turn.ts";
+import { turnOf } from "../../core/turn.ts";
 
 /** Milliseconds that a floor lies below what was taken last: a start reads the clock a little before it commits. */
 const MARGIN_MS = 100;

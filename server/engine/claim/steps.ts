@@ -3,16 +3,16 @@
  * in the same breath: the reduce, and a broadcast's parts. They come to life when the root succeeds, like all that is
  * staged, and vanish when it does not; so a root that is tried again has them anew, and nothing happens twice.
  */
-import { RHYTHM } from "../config.ts";
-import { reducedByServer, SERVER_GROUP, type Step } from "../core/execution.ts";
-import { fits, narrowed } from "../core/placement.ts";
-import type { RetryPolicy } from "../core/retry.ts";
-import type { JobVersion } from "../store/catalog.ts";
-import { guarded, type Transaction } from "../store/connection.ts";
-import { readParts } from "../store/parts.ts";
-import type { EngineContext } from "./context.ts";
-import type { NewRun } from "./new-run.ts";
-import { type StagedChild, stage } from "./stage.ts";
+import { RHYTHM } from "../../config.ts";
+import { reducedByServer, SERVER_GROUP, type Step } from "../../core/execution.ts";
+import { fits, narrowed } from "../../core/placement.ts";
+import type { RetryPolicy } from "../../core/retry.ts";
+import type { JobVersion } from "../../store/catalog.ts";
+import { guarded, type Transaction } from "../../store/connection.ts";
+import { readParts } from "../../store/parts.ts";
+import type { EngineContext } from "../context.ts";
+import type { NewRun } from "../start/new-run.ts";
+import { type StagedChild, stage } from "../start/stage.ts";
 
 /** A run just lent, of a job that is not SINGLE. */
 export interface Lent {

@@ -3,14 +3,14 @@
  * is there. Runs of other jobs in the same request go along; requests without such jobs never come here.
  */
 
-import { conflict } from "../core/rejection.ts";
-import { guarded, type Transaction } from "../store/connection.ts";
-import { arrayText, byteas, type EngineContext } from "./context.ts";
-import type { StartItem, StartOptions } from "./engine.ts";
-import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { conflict } from "../../core/rejection.ts";
+import { guarded, type Transaction } from "../../store/connection.ts";
+import { arrayText, byteas, type EngineContext } from "../context.ts";
+import type { StartItem, StartOptions } from "../engine.ts";
+import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "../enqueue.ts";
+import { settleWaits } from "../release.ts";
+import { noteReruns } from "../rerun.ts";
 import { fieldOf, isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
-import { settleWaits } from "./release.ts";
-import { noteReruns } from "./rerun.ts";
 import {
   type GivenKey,
   giveKeys,

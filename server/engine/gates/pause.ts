@@ -3,14 +3,14 @@
  * start. Running runs go on. A paused run keeps its place in every line by age, and the places for affinity and overlap
  * that it has; those that count attempts it gives back. limit-group.ts holds the runs of a group in the same way.
  */
-import { LIMITS } from "../config.ts";
-import { illegalState, notFound } from "../core/rejection.ts";
-import { isEnded, type RunState } from "../core/run.ts";
-import type { Sql } from "../store/connection.ts";
-import { limitedQueues } from "../store/groups.ts";
-import { isRunId } from "../store/page.ts";
-import type { PauseScope } from "../store/pauses.ts";
-import { type EngineContext, isUncounted, type MovedRun, runChange } from "./context.ts";
+import { LIMITS } from "../../config.ts";
+import { illegalState, notFound } from "../../core/rejection.ts";
+import { isEnded, type RunState } from "../../core/run.ts";
+import type { Sql } from "../../store/connection.ts";
+import { limitedQueues } from "../../store/groups.ts";
+import { isRunId } from "../../store/page.ts";
+import type { PauseScope } from "../../store/pauses.ts";
+import { type EngineContext, isUncounted, type MovedRun, runChange } from "../context.ts";
 
 /** Pausing what is paused keeps who did it first. */
 export async function pause(

@@ -3,13 +3,13 @@
  * completes it, or not at all; with `now` they start at once. A join is a run that waits for all the others.
  */
 import { randomInt } from "node:crypto";
-import { childStep } from "../core/execution.ts";
-import { badInput, conflict, illegalState, notFound, unavailable } from "../core/rejection.ts";
-import { guarded, type Sql, type Transaction } from "../store/connection.ts";
-import { readParts } from "../store/parts.ts";
-import { decideKeys } from "./child-keys.ts";
-import { type EngineContext, parseLeaseId } from "./context.ts";
-import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "./engine.ts";
+import { childStep } from "../../core/execution.ts";
+import { badInput, conflict, illegalState, notFound, unavailable } from "../../core/rejection.ts";
+import { guarded, type Sql, type Transaction } from "../../store/connection.ts";
+import { readParts } from "../../store/parts.ts";
+import { noteSteps } from "../claim/steps.ts";
+import { type EngineContext, parseLeaseId } from "../context.ts";
+import { type ChildrenAnswer, type ChildrenRequest, LeaseLost, type StartOptions } from "../engine.ts";
 import {
   type AnyWait,
   announceStarted,
@@ -17,11 +17,11 @@ import {
   type Inserted,
   insertRuns,
   type KeyedRuns,
-} from "./enqueue.ts";
+} from "../enqueue.ts";
+import { settleWaits } from "../release.ts";
+import { decideKeys } from "./child-keys.ts";
 import { becomePart, fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
-import { settleWaits } from "./release.ts";
 import { stage } from "./stage.ts";
-import { noteSteps } from "./steps.ts";
 import { wantedKey } from "./uniqueness.ts";
 import { checkStagedWaits, holdForOthers, refuseCycles } from "./waits.ts";
 

@@ -3,10 +3,10 @@
  * a limit that is set, changed or taken away holds at once for runs that wait; what remains is to make those ask that
  * did not have to, and to count those that run.
  */
-import { checkLimit, GROUP_STAGE, UNLIMITED } from "../core/gate.ts";
-import { guarded } from "../store/connection.ts";
-import type { EngineContext } from "./context.ts";
-import { lockStripes, NOTHING } from "./gate-pass.ts";
+import { checkLimit, GROUP_STAGE, UNLIMITED } from "../../core/gate.ts";
+import { guarded } from "../../store/connection.ts";
+import type { EngineContext } from "../context.ts";
+import { lockStripes, NOTHING } from "./pass.ts";
 import { hold, inPages, markJobs } from "./pause.ts";
 
 /**

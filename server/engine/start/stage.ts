@@ -1,7 +1,7 @@
 /** The statement that stages children beside the lease that asked for them; leave.ts brings them to life. */
-import type { Sql, Transaction } from "../store/connection.ts";
-import { arrayText, booleans, byteas, textArray } from "./context.ts";
-import type { AnyWait } from "./enqueue.ts";
+import type { Sql, Transaction } from "../../store/connection.ts";
+import { arrayText, booleans, byteas, textArray } from "../context.ts";
+import type { AnyWait } from "../enqueue.ts";
 import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
 /** A child to be; `run.parentId` names the run whose lease with this secret asked for it. */

@@ -3,9 +3,9 @@
  * line, so that whatever a crash interrupted goes on. It walks through the tables a page at a time, so that a round costs
  * the same however many runs wait; what keeps others waiting is looked at first.
  */
-import { LIMITS } from "../config.ts";
-import { type EngineContext, isPaused } from "./context.ts";
-import type { GateKey, GateWork } from "./gate-pass.ts";
+import { LIMITS } from "../../config.ts";
+import { type EngineContext, isPaused } from "../context.ts";
+import type { GateKey, GateWork } from "./pass.ts";
 
 /** Returns a function that looks at the next page of each walk, from the start again after the last. */
 export function createGateRepair({ sql }: Pick<EngineContext, "sql">) {

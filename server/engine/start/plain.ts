@@ -3,9 +3,9 @@
  * What they share travels once for all of them; `insertRuns` inserts the others, and those that a parked poll takes.
  */
 
-import type { Sql } from "../store/connection.ts";
-import { counted, list, textArray } from "./context.ts";
-import type { Inserted, KeyedRuns } from "./enqueue.ts";
+import type { Sql } from "../../store/connection.ts";
+import { counted, list, textArray } from "../context.ts";
+import type { Inserted, KeyedRuns } from "../enqueue.ts";
 import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
 
 /** True when nothing about the requests needs more than a row in `ready`. */

@@ -9,12 +9,12 @@
  * should that be lost, whoever finds the rate full with a line does. A run that its executor gave back or lost is
  * ready again at once: its next attempt counts, but is not held up.
  */
-import { LIMITS } from "../config.ts";
-import { GROUP_STAGE, type JobGate, UNLIMITED } from "../core/gate.ts";
-import { inputKey } from "../core/input-key.ts";
-import type { Sql, Transaction } from "../store/connection.ts";
-import type { EngineContext } from "./context.ts";
-import type { GateKey } from "./gate-pass.ts";
+import { LIMITS } from "../../config.ts";
+import { GROUP_STAGE, type JobGate, UNLIMITED } from "../../core/gate.ts";
+import { inputKey } from "../../core/input-key.ts";
+import type { Sql, Transaction } from "../../store/connection.ts";
+import type { EngineContext } from "../context.ts";
+import type { GateKey } from "./pass.ts";
 
 /** How long a server that took up a key's wake-up has the others wait; should it die, they do it then. */
 const TAKEN_UP_MS = 1_000;

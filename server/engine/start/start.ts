@@ -1,18 +1,18 @@
 /** Starts runs, all or none: coalesces simple requests, takes those with keys or runs to wait for apart. */
-import { LIMITS } from "../config.ts";
-import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../core/rejection.ts";
-import type { RunState } from "../core/run.ts";
-import { guarded, type Sql, type Transaction } from "../store/connection.ts";
-import type { EngineContext } from "./context.ts";
-import type { Reserve, StartedRun, StartItem, StartOptions } from "./engine.ts";
-import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "./enqueue.ts";
+import { LIMITS } from "../../config.ts";
+import { badInput, conflict, limitExceeded, notFound, Rejection, unavailable } from "../../core/rejection.ts";
+import type { RunState } from "../../core/run.ts";
+import { guarded, type Sql, type Transaction } from "../../store/connection.ts";
+import type { EngineContext } from "../context.ts";
+import type { Reserve, StartedRun, StartItem, StartOptions } from "../engine.ts";
+import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "../enqueue.ts";
+import { createLane } from "../lane.ts";
+import { settleWaits } from "../release.ts";
+import { noteReruns } from "../rerun.ts";
 import { reserveTakers } from "./hand-off.ts";
-import { createLane } from "./lane.ts";
 import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
-import { settleWaits } from "./release.ts";
-import { noteReruns } from "./rerun.ts";
-import { arePlain, insertPlain } from "./start-plain.ts";
-import { startUnique, type UniqueRequest } from "./start-unique.ts";
+import { arePlain, insertPlain } from "./plain.ts";
+import { startUnique, type UniqueRequest } from "./unique.ts";
 import { holdForOthers } from "./waits.ts";
 
 /** A list of this size with changed jobs is read again this often before the caller is asked to come back. */

@@ -1,15 +1,15 @@
 /** Reads what is asked to start: names to ids, lengths and ranges checked, nothing written. */
 import { createHash } from "node:crypto";
-import { LIMITS } from "../config.ts";
-import { checkAffinity, gatesOf, withoutOverlap } from "../core/gate.ts";
-import { refuseNul } from "../core/json.ts";
-import { checkName, checkTags } from "../core/name.ts";
-import { checkLabels, narrowed, type Requirement, requirementText } from "../core/placement.ts";
-import { badInput, limitExceeded } from "../core/rejection.ts";
-import type { RetryPolicy } from "../core/retry.ts";
-import type { JobVersion } from "../store/catalog.ts";
-import type { EngineContext } from "./context.ts";
-import type { StartItem, StartOptions } from "./engine.ts";
+import { LIMITS } from "../../config.ts";
+import { checkAffinity, gatesOf, withoutOverlap } from "../../core/gate.ts";
+import { refuseNul } from "../../core/json.ts";
+import { checkName, checkTags } from "../../core/name.ts";
+import { checkLabels, narrowed, type Requirement, requirementText } from "../../core/placement.ts";
+import { badInput, limitExceeded } from "../../core/rejection.ts";
+import type { RetryPolicy } from "../../core/retry.ts";
+import type { JobVersion } from "../../store/catalog.ts";
+import type { EngineContext } from "../context.ts";
+import type { StartItem, StartOptions } from "../engine.ts";
 
 /** A run to be inserted: names resolved, limits checked. */
 export interface NewRun {

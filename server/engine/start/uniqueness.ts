@@ -3,11 +3,11 @@
  * with a fresh snapshot from where the runs are. So nothing has to be given back when a run ends, and nothing to be
  * repaired when that is missed. Starts and redrives take keys; runs of other jobs never come here.
  */
-import { illegalState, type Rejection } from "../core/rejection.ts";
-import { findUniqueKey, type Unique, uniqueKey } from "../core/unique.ts";
-import type { Sql, Transaction } from "../store/connection.ts";
-import { booleans } from "./context.ts";
-import type { NewInput } from "./engine.ts";
+import { illegalState, type Rejection } from "../../core/rejection.ts";
+import { findUniqueKey, type Unique, uniqueKey } from "../../core/unique.ts";
+import type { Sql, Transaction } from "../../store/connection.ts";
+import { booleans } from "../context.ts";
+import type { NewInput } from "../engine.ts";
 import type { NewRun } from "./new-run.ts";
 
 /** A key that a start or a redrive wants. */
