@@ -137,6 +137,28 @@ test("a group and a namespace are paused with all jobs that they have and get", 
   await finish();
 });
 
+test("children that a running lease asked for before the pause wait when they come to life", async () => {
+  await addJob("child");
+  await addJob("grouped", { group: "far" });
+  await start("plain");
+  const [lease] = await a.claim();
+  const child = (job: string) => ({ namespace: "default", job });
+  const { runs } = await a.engine.startChildren(lease?.leaseId ?? "", {
+    runs: [child("child"), child("grouped")],
+    now: false,
+  });
+  await a.engine.pause(await jobScope("child"), "ada", null);
+  await a.engine.limitGroup(1, "far", 1);
+  const grouped = await start("grouped");
+  expect(grouped.state).toBe("READY");
+  await settle(lease?.leaseId ?? "");
+  await expect.poll(() => Promise.all(runs.map(stateOf))).toEqual(["WAITING", "WAITING"]);
+  await a.engine.limitGroup(1, "far", null);
+  await a.engine.resume(await jobScope("child"));
+  await expect.poll(() => Promise.all(runs.map(stateOf))).toEqual(["READY", "READY"]);
+  await finish();
+});
+
 test("a run that is given back or lost under a pause is held by the next repair", async () => {
   const runs = [await start("plain"), await start("plain")];
   const [first, second] = await a.claim(2);

@@ -371,6 +371,13 @@ test("a mixed list is answered in its order, each run with what was asked for it
   await t.sql`delete from escapement.ready`;
 });
 
+test("of starts one after the other each has a greater id, whatever connection it takes", async () => {
+  const ids: bigint[] = [];
+  for (let n = 0; n < 200; n++) ids.push(BigInt((await start("plain")).id));
+  expect(ids).toEqual([...ids].sort((a, b) => (a < b ? -1 : 1)));
+  await t.sql`delete from escapement.ready`;
+});
+
 test("a large input is written once, beside the run, and arrives whole", async () => {
   const input = JSON.stringify({ text: "x".repeat(10_000) });
   await start("plain", { input });

@@ -7,7 +7,7 @@ import { checkLimit, GROUP_STAGE, UNLIMITED } from "../../core/gate.ts";
 import { guarded } from "../../store/connection.ts";
 import type { EngineContext } from "../context.ts";
 import { lockStripes, NOTHING } from "./pass.ts";
-import { hold, inPages, markJobs } from "./pause.ts";
+import { hold, inPages, makeAsk, markJobs } from "./pause.ts";
 
 /**
  * At most `maxParallel` runs for the group are ready or running at once; null: as many as like. Running runs go on and
@@ -31,6 +31,7 @@ export async function limitGroup(
   // Versions that other servers remember say whether their runs have to ask.
   channel.publish([{ kind: "namespace", id: namespaceId, namespaceId }]);
   if (maxParallel !== null) {
+    await makeAsk(context, scope, ["waiting", "staged"]);
     await inPages(context, scope, "waiting", sql`true`, (ids) => line(context, id, ids));
     const countRunning = () => inPages(context, scope, "lease", sql`true`, (ids) => count(context, id, ids));
     await countRunning();
@@ -41,12 +42,9 @@ export async function limitGroup(
   await letIn(context, id);
 }
 
-/** What waits for something else has to ask when that is over; what stands in line elsewhere comes here next. */
+/** What stands in line elsewhere comes here next. */
 async function line({ sql }: EngineContext, gateId: number, ids: string[]): Promise<void> {
   await sql`
-    with asking as (
-      update escapement.waiting set gates = '[]' where id = any(${ids}::bigint[]) and gates is null
-    )
     insert into escapement.place (run_id, stage, gate_id, key, rank, state)
     select w.id, ${GROUP_STAGE}, ${gateId}, '', -w.priority, 'AHEAD' from escapement.waiting w
     where w.id = any(${ids}::bigint[]) and exists (select from escapement.place p where p.run_id = w.id)

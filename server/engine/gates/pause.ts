@@ -25,11 +25,7 @@ export async function pause(
     values (${scope.namespaceId}, ${scope.kind}, ${scope.target}, ${by}, ${reason})
     on conflict (namespace_id, kind, target) do nothing`;
   await markJobs(context, scope);
-  for (const table of ["waiting", "lease"] as const) {
-    await inPages(context, scope, table, sql`r.gates is null`, async (ids) => {
-      await sql`update escapement.${sql(table)} set gates = '[]' where id = any(${ids}::bigint[]) and gates is null`;
-    });
-  }
+  await makeAsk(context, scope, ["waiting", "lease", "staged"]);
   await inPages(context, scope, "ready", sql`true`, (ids) => hold(context, ids));
   await inPages(context, scope, "waiting", sql`r.gates <> '[]'`, (ids) =>
     context.gates.work({ retrying: ids }),
@@ -88,10 +84,23 @@ export async function markJobs({ sql, catalog, channel }: EngineContext, { names
   channel.publish(changed.map(({ id }) => ({ kind: "job" as const, id, namespaceId })));
 }
 
+/** Makes runs that had no gates ask at them before they become ready, or ready again. */
+export async function makeAsk(context: EngineContext, scope: PauseScope, tables: readonly AskingTable[]) {
+  const { sql } = context;
+  for (const table of tables) {
+    await inPages(context, scope, table, sql`r.gates is null`, async (ids) => {
+      await sql`update escapement.${sql(table)} set gates = '[]' where id = any(${ids}::bigint[]) and gates is null`;
+    });
+  }
+}
+
+/** Where runs are that may become ready without asking; `staged`: children of running leases. */
+type AskingTable = "waiting" | "lease" | "staged";
+
 export async function inPages(
   { sql }: EngineContext,
   { namespaceId, kind, target }: PauseScope,
-  table: "waiting" | "ready" | "lease",
+  table: AskingTable | "ready",
   also: ReturnType<Sql>,
   change: (ids: string[]) => Promise<void>,
 ): Promise<void> {
