@@ -192,6 +192,25 @@ test("a paused run gives back its place among the parallel ones and keeps that f
   await finish();
 });
 
+test("a suspended run that gets its key takes no place among the parallel ones until it is resumed", async () => {
+  await addJob("slim", { maxParallel: 1 });
+  const affinity = { group: "g", key: "slim" };
+  await start("plain", { affinity });
+  const [holder] = await a.claim();
+  const held = await start("slim", { affinity });
+  await a.engine.suspendRun(held.id, "anybody", null);
+  await settle(holder?.leaseId ?? "");
+  await a.context.gates.repair();
+  const other = await start("slim");
+  expect([other.state, await stateOf(held.id)]).toEqual(["READY", "WAITING"]);
+  await a.engine.resumeRun(held.id);
+  expect(await stateOf(held.id)).toBe("WAITING");
+  const [lease] = await a.claim();
+  await settle(lease?.leaseId ?? "");
+  await expect.poll(() => stateOf(held.id)).toBe("READY");
+  await finish();
+});
+
 test("a suspended run can be cancelled, its pause is forgotten, and an ended run cannot be suspended", async () => {
   const run = await start("plain");
   await a.engine.suspendRun(run.id, "anybody", null);

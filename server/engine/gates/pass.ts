@@ -175,7 +175,11 @@ export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
       ) n on true
     ),
     stepped as (
-      update escapement.place p set state = 'LINE' from step n where p.run_id = n.run_id and p.stage = n.stage
+      update escapement.place p set state = 'LINE'
+      from step n join escapement.gate g on g.id = n.gate_id join escapement.waiting w on w.id = n.run_id
+      where p.run_id = n.run_id and p.stage = n.stage
+        -- Paused, it would keep others from a place that it cannot use; it goes on from here when it is resumed.
+        and not (g.kind = any(${[...COUNTED_KINDS]}::text[]) and ${isPaused(s)})
     )
     select run_id as "runId", gate_id as "gateId", key, null as policy, false as "isRate" from step
     union all
