@@ -116,13 +116,14 @@ async function promote(context: EngineContext, decided: Decided[], guard: Leader
 
 async function readDue({ sql }: EngineContext): Promise<DueTrigger[]> {
   return await sql<DueTrigger[]>`
+    with now as materialized (select escapement.clock() as at)
     select t.id, t.namespace_id as "namespaceId", t.name, t.schedule, t.misfire, t.priority, t.input, t.start_at as "startAt",
       t.end_at as "endAt", t.jitter_ms as "jitterMs", t.created_at as "createdAt", t.next_at as "dueAt", t.fired_count as "firedCount",
-      t.fires_left as "firesLeft", t.version, j.version_id as "versionId", j.paused, escapement.clock() as now
+      t.fires_left as "firesLeft", t.version, j.version_id as "versionId", j.paused, now.at as now
     from (
-      select * from escapement.trigger where state = 'NORMAL' and next_at <= escapement.clock()
+      select * from escapement.trigger where state = 'NORMAL' and next_at <= (select at from now)
       order by next_at limit ${LIMITS.fireRead}
-    ) t join escapement.job j on j.id = t.job_id`;
+    ) t join escapement.job j on j.id = t.job_id cross join now`;
 }
 
 function decide(trigger: DueTrigger, version: JobVersion, next: typeof nextFire): Decided {

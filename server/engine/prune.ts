@@ -99,10 +99,10 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
   await sql`
     delete from escapement.rerun p where run_id < ${firstKept} and not exists (select from escapement.run r where r.id = p.run_id)`;
   await sql`delete from escapement.occurrence_default where coalesce(until_at, scheduled_at) < ${new Date(oldestOccurrence)}`;
-  await sql`delete from escapement.tally where at < escapement.clock() - ${RETENTION.tallyHours} * interval '1 hour'`;
+  await sql`delete from escapement.tally where at < (select escapement.clock()) - ${RETENTION.tallyHours} * interval '1 hour'`;
   await sql`
     delete from escapement.idempotency
-    where touched_at < escapement.clock() - ${RETENTION.idempotencyDays} * interval '1 day'`;
+    where touched_at < (select escapement.clock()) - ${RETENTION.idempotencyDays} * interval '1 day'`;
   // Executors come and go under new names; queues for them go when no run that is still kept can name them.
   await sql`
     delete from escapement.queue q

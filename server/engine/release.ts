@@ -16,7 +16,7 @@ export async function releaseDue(
   const rows = await sql<(MovedRun & { gated: boolean })[]>`
     with now as materialized (select escapement.clock() as at),
     due as materialized (
-      select id, gates from escapement.waiting, now where wake_at <= now.at
+      select id, gates from escapement.waiting where wake_at <= (select at from now)
       order by wake_at limit ${LIMITS.releaseBatch} for update of waiting skip locked
     ),
     -- Still held by other runs or by gates: only the time hold goes.

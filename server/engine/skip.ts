@@ -17,11 +17,11 @@ export async function skipLate(context: EngineContext): Promise<number> {
   const skipped = await sql<Unqueued[]>`
     with now as materialized (select escapement.clock() as at),
     late_ready as materialized (
-      select id from escapement.ready, now where skip_at <= now.at
+      select id from escapement.ready where skip_at <= (select at from now)
       order by skip_at limit ${LIMITS.releaseBatch} for update of ready skip locked
     ),
     late_waiting as materialized (
-      select id from escapement.waiting, now where skip_at <= now.at
+      select id from escapement.waiting where skip_at <= (select at from now)
       order by skip_at limit ${LIMITS.releaseBatch} for update of waiting skip locked
     ),
     ${unqueue(sql, sql`id = any(array(select id from late_ready union all select id from late_waiting))`, {

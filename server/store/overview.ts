@@ -110,8 +110,8 @@ async function readCounts(sql: Sql): Promise<Snapshot> {
     ),
     running as (select namespace_id, count(*)::int as count from escapement.lease group by 1),
     due as (
-      select namespace_id, min(next_at) as oldest_at from escapement.trigger, now
-      where state = 'NORMAL' and next_at <= now.at group by 1
+      select namespace_id, min(next_at) as oldest_at from escapement.trigger
+      where state = 'NORMAL' and next_at <= (select at from now) group by 1
     ),
     online as (
       select namespace_id, count(*)::int as count from escapement.executor e

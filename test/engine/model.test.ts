@@ -37,6 +37,14 @@ const JOBS: Record<string, { input: Omit<JobInput, "name" | "type">; model: RunM
     input: { overlap: "SERIAL_DISCARD" },
     model: { retry: FIXED, gate: { capacity: 1, overlap: "SERIAL_DISCARD" } },
   },
+  keyed: {
+    input: { maxParallel: 2, maxParallelPerKey: { key: "input", max: 1 } },
+    model: { retry: FIXED, gate: { capacity: 2 }, perKey: 1 },
+  },
+  rated: {
+    input: { rate: { max: 2, every: "PT15S" } },
+    model: { retry: FIXED, rate: { max: 2, everyMs: 15_000 } },
+  },
   pair: { input: { maxParallel: 2 }, model: { retry: FIXED, gate: { capacity: 2 } } },
   single: {
     input: { unique: { singleton: { key: "input" } } },
@@ -56,8 +64,11 @@ const JOBS: Record<string, { input: Omit<JobInput, "name" | "type">; model: RunM
   },
 };
 const JOB_NAMES = Object.keys(JOBS);
-/** Those that a run can start from within its own transaction: no key's lock may be held there. */
-const FREE_JOBS = JOB_NAMES.filter((name) => JOBS[name]?.model.unique === undefined);
+/** Those that start without an input, and that a run can start from within its own transaction. */
+const FREE_JOBS = JOB_NAMES.filter((name) => {
+  const { unique, perKey } = JOBS[name]?.model ?? {};
+  return unique === undefined && perKey === undefined;
+});
 /** Executors by id; those named here have a capacity. */
 const CAPACITIES: Record<number, number> = { 2: 2 };
 
@@ -384,6 +395,37 @@ class Redrive extends Command {
   }
 }
 
+/** Holds a job or a run, or lets it go on. */
+class Pause extends Command {
+  readonly says: string;
+  readonly what: string | number;
+  readonly on: boolean;
+  constructor(what: string | number, on: boolean) {
+    super();
+    this.what = what;
+    this.on = on;
+    this.says = `${on ? "pause" : "resume"}(${what})`;
+  }
+  override check = (model: RunModel) => typeof this.what === "string" || model.runs.size > 0;
+  async act(model: RunModel, { t }: Real) {
+    const { what, on } = this;
+    if (typeof what === "string") {
+      const [job] = await t.sql<{ id: number }[]>`select id from escapement.job where name = ${what}`;
+      const scope = { namespaceId: 1, kind: "JOB" as const, target: String(job?.id) };
+      await (on ? t.engine.pause(scope, "ada", null) : t.engine.resume(scope));
+      if (on) model.pause(what);
+      else model.resume(what);
+      return;
+    }
+    const { id, state } = runAt(model, what) as ModelRun;
+    const refused = on && isEnded(state) ? "ILLEGAL_STATE" : null;
+    expect(await codeOf(on ? t.engine.suspendRun(id, "ada", null) : t.engine.resumeRun(id))).toBe(refused);
+    if (refused !== null) return;
+    if (on) model.pause(id);
+    else model.resume(id);
+  }
+}
+
 /** Time passes, and the loops of the server do what has become due. */
 class Advance extends Command {
   readonly says: string;
@@ -413,6 +455,8 @@ async function advance(model: RunModel, { t }: Real, ms: number): Promise<void> 
   model.now += ms;
   await t.sql`update public.virtual_clock set at = ${new Date(model.now)}`;
   await readWhole(t);
+  await t.context.gates.releaseRated();
+  model.tick();
 }
 
 /** Claims read everything again, as they do once a second of real time. */
@@ -478,7 +522,7 @@ const INVARIANTS = {
   "fences grow": `select run_id from (select run_id, fence, row_number() over (partition by run_id order by fence) as n
     from escapement.attempt) a where fence <> n`,
   "a gate has no more places taken than it has": `select p.gate_id, p.key from escapement.place p join escapement.gate g on g.id = p.gate_id
-    where p.state = 'TAKEN' group by 1, 2, g.capacity having count(*) > g.capacity`,
+    where p.state = 'TAKEN' and g.kind <> 'RATE' group by 1, 2, g.capacity having count(*) > g.capacity`,
   "a dead letter has failed": `select run_id from escapement.dead_letter d
     where not exists (select from escapement.ended e where e.id = d.run_id and e.state = 'FAILED')`,
   "what is staged has a lease": `select id from escapement.staged s
@@ -502,12 +546,17 @@ const TABLES = [
   "idempotency",
   "tally",
   "unannounced",
+  "pause",
+  "recent_start",
+  "rate_wake",
 ];
 
 beforeEach(clear);
 async function clear(): Promise<void> {
   // Quicker than truncating, for a few rows in many partitions.
   await real.t.sql.unsafe(TABLES.map((table) => `delete from escapement.${table}`).join(";"));
+  await real.t.sql`update escapement.job set paused = false where paused`;
+  real.t.context.catalog.forgetSettings();
 }
 
 const job = fc.constantFrom(...JOB_NAMES);
@@ -570,6 +619,7 @@ const commands = fc.commands<RunModel, Real, false>(
         fc.integer({ min: 1, max: 4 }),
       )
       .map(([name, states, limit]) => new CancelMany(name, states, limit)),
+    fc.tuple(fc.oneof(job, place), fc.boolean()).map(([what, on]) => new Pause(what, on)),
     fc.tuple(place, fc.option(input, { nil: undefined })).map(([at, edited]) => new Redrive(at, edited)),
     fc
       .tuple(fc.constantFrom(1_000, 11_000, 31_000), fc.boolean())

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEngine } from "../../server/engine/arrows.ts";
 import type { EngineContext } from "../../server/engine/context.ts";
 import { createFire } from "../../server/engine/fire.ts";
+import { takeUpDue } from "../../server/engine/gates/rate.ts";
 import { releaseDependents, releaseDue } from "../../server/engine/release.ts";
+import { skipLate } from "../../server/engine/skip.ts";
 import { LASTING_PLANS } from "../../server/store/connection.ts";
 import { readJoined } from "../../server/store/joined.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
@@ -151,11 +153,16 @@ test("runs of a higher priority are found without a walk over the lower ones tha
 test("the due queries of the ticker read their indexes", async ({ skip }) => {
   skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
   const guard = await t.lead();
+  // By condition: in the index's order alone, a look that finds nothing due would walk over all that waits.
   const due = await planOf(() => createFire(context)(guard), "order by next_at limit");
-  expect(due).toContain("trigger_due");
+  expect(due).toMatch(/trigger_due on trigger[^\n]*\n *Index Cond: \(next_at <=/);
   const waiting = await planOf(() => releaseDue(context), "order by wake_at limit");
-  expect(waiting).toContain("waiting_wake");
-  expect(waiting).not.toContain("Seq Scan on waiting");
+  expect(waiting).toMatch(/waiting_wake on waiting[^\n]*\n *Index Cond: \(wake_at <=/);
+  const late = await planOf(() => skipLate(context), "order by skip_at limit");
+  expect(late).toMatch(/ready_skip on ready[^\n]*\n *Index Cond: \(skip_at <=/);
+  expect(late).toMatch(/waiting_skip on waiting[^\n]*\n *Index Cond: \(skip_at <=/);
+  const rated = await planOf(() => takeUpDue(context), "order by wake_at limit");
+  expect(rated).toMatch(/rate_wake_due on rate_wake[^\n]*\n *Index Cond: \(wake_at <=/);
 });
 
 test("a batch of any size is a fixed number of statements", async () => {

@@ -12,6 +12,10 @@ import type { Unique } from "../../server/core/unique.ts";
 export interface ModelJob {
   retry: RetryPolicy;
   gate?: { capacity: number; overlap?: OverlapPolicy };
+  /** So many at once with the same input. */
+  perKey?: number;
+  /** So many attempts begin in any interval. */
+  rate?: { max: number; everyMs: number };
   /** By the whole input. */
   unique?: Unique;
 }
@@ -23,7 +27,15 @@ interface Place {
   rank: number;
   counted: boolean;
   overlap: OverlapPolicy | undefined;
+  rate?: ModelJob["rate"];
   state: "AWAY" | "AHEAD" | "LINE" | "TAKEN";
+}
+
+/** An attempt that a rate let in; it counts until it has begun for an interval. */
+interface LetIn {
+  run: ModelRun;
+  fence: number;
+  beganAt: number | null;
 }
 
 export interface ModelLease {
@@ -42,6 +54,7 @@ export interface ModelRun {
   id: string;
   job: string;
   priority: number;
+  affinity: string | undefined;
   /** JSON text. */
   input: string | null;
   /** JSON text that the last attempt left for the next. */
@@ -90,6 +103,9 @@ export class RunModel {
   readonly keys = new Map<string, { asked: string; runId: string }>();
   /** The last run that throttled and debounced starts made, and until when it counts; by job and input. */
   readonly #latest = new Map<string, { run: ModelRun; until: number }>();
+  /** Jobs by name, and runs by id. */
+  readonly #paused = new Set<string>();
+  #letIn: LetIn[] = [];
   /** How often what was counted. */
   readonly tally: Record<string, number> = {};
 
@@ -118,7 +134,8 @@ export class RunModel {
     if (run.state !== "WAITING" || run.wakeAt === null || run.fence > 0) return null;
     run.wakeAt = Math.min(this.now + unique.delayMs, Math.max(until, this.now));
     run.priority = asked.priority;
-    run.places = this.#placesOf(asked);
+    run.affinity = asked.affinity;
+    run.places = this.#placesOf(run);
     return run;
   }
 
@@ -135,13 +152,14 @@ export class RunModel {
       id: asked.id,
       job: asked.job,
       priority: asked.priority,
+      affinity: asked.affinity,
       input: asked.input ?? null,
       checkpoint: null,
       state: "WAITING",
       wakeAt: delayMs ? this.now + delayMs : null,
       holds: new Map(),
       results: new Set(),
-      places: this.#placesOf(asked),
+      places: [],
       readyAt: null,
       failures: 0,
       lost: 0,
@@ -150,6 +168,7 @@ export class RunModel {
       lease: null,
       parent: asked.parent ?? null,
     };
+    run.places = this.#placesOf(run);
     this.runs.set(run.id, run);
     if (unique && unique.kind !== "singleton") {
       const forMs = unique.kind === "throttle" ? unique.everyMs : (unique.maxWaitMs ?? Infinity);
@@ -188,6 +207,41 @@ export class RunModel {
       over: null,
     };
     this.leases.push(run.lease);
+    if (this.jobs[run.job]?.rate) {
+      this.#forget(run);
+      this.#letIn.push({ run, fence: run.fence, beganAt: this.now });
+    }
+  }
+
+  /** Time has passed: rates may let others in. */
+  tick(): void {
+    this.#pass();
+  }
+
+  /** Holds a job, by its name, or a run, by its id. */
+  pause(what: string): void {
+    this.#paused.add(what);
+    this.#hold();
+  }
+
+  resume(what: string): void {
+    this.#paused.delete(what);
+    for (const run of this.runs.values()) if (run.job === what || run.id === what) this.#enter(run);
+    this.#pass();
+  }
+
+  /** Nothing that is paused is ready, or has or wants a place that counts attempts. */
+  #hold(): void {
+    for (const run of this.runs.values()) {
+      if (!this.#isPaused(run) || (run.state !== "READY" && run.state !== "WAITING")) continue;
+      run.state = "WAITING";
+      giveBack(run);
+    }
+    this.#pass();
+  }
+
+  #isPaused(run: ModelRun): boolean {
+    return this.#paused.has(run.job) || this.#paused.has(run.id);
   }
 
   renew(lease: ModelLease, checkpoint?: string): { status: "ok"; cancel: boolean } | { status: "lost" } {
@@ -255,6 +309,7 @@ export class RunModel {
     if (!isEnded(run.state) || run.state === "SUCCEEDED") return null;
     if (this.jobs[run.job]?.unique?.kind === "singleton" && this.#live(run.job, input)) return null;
     run.input = input;
+    run.places = this.#placesOf(run);
     Object.assign(run, { state: "WAITING", failures: 0, lost: 0, readyAt: null });
     this.#enter(run);
     this.#pass();
@@ -288,6 +343,12 @@ export class RunModel {
       this.#enter(run);
     }
     this.#pass();
+    // Given back or lost under a pause, a run is ready until somebody looks.
+    this.#hold();
+    for (const id of this.#paused) {
+      const run = this.runs.get(id);
+      if (run && isEnded(run.state)) this.#paused.delete(id);
+    }
   }
 
   #stop(run: ModelRun): void {
@@ -321,7 +382,7 @@ export class RunModel {
       return;
     }
     run.wakeAt = this.now + decision.delayMs;
-    for (const place of run.places) if (place.counted) place.state = "AHEAD";
+    giveBack(run);
     this.#leave(run, lease, outcome, "WAITING", decision.delayMs);
   }
 
@@ -370,7 +431,7 @@ export class RunModel {
 
   /** Nothing but gates holds it any more: it goes to the first that it has no place at. */
   #enter(run: ModelRun): void {
-    if (run.state !== "WAITING" || run.wakeAt !== null || run.holds.size > 0) return;
+    if (run.state !== "WAITING" || run.wakeAt !== null || run.holds.size > 0 || this.#isPaused(run)) return;
     for (const place of run.places) if (place.state === "AWAY") place.state = "AHEAD";
     const next = run.places.find((place) => place.state !== "TAKEN");
     if (next) next.state = "LINE";
@@ -392,12 +453,13 @@ export class RunModel {
         .sort((a, b) => byLine(a, b) || byId(a.run.id, b.run.id));
       for (const { run, place } of inLine) {
         if (run.state !== "WAITING" || place.state !== "LINE") continue;
-        const taken = [...this.runs.values()].filter((other) =>
-          other.places.some(({ key, state }) => key === place.key && state === "TAKEN"),
-        ).length;
-        if (taken < place.capacity) {
+        if (this.#taken(place) < place.capacity) {
           place.state = "TAKEN";
-          this.#enter(run);
+          if (place.rate) {
+            this.#forget(run);
+            this.#letIn.push({ run, fence: run.fence + 1, beganAt: null });
+          }
+          this.#goOn(run);
           moved = true;
         } else if (place.overlap === "SERIAL_DISCARD") {
           this.#end(run, "SKIPPED");
@@ -411,6 +473,29 @@ export class RunModel {
     }
   }
 
+  #taken({ key, rate }: Place): number {
+    const has = (run: ModelRun) => run.places.some((place) => place.key === key && place.state === "TAKEN");
+    if (!rate) return [...this.runs.values()].filter(has).length;
+    return this.#letIn
+      .filter(({ run }) => run.places.some((place) => place.key === key))
+      .filter(({ run, beganAt }) => (beganAt === null ? has(run) : beganAt > this.now - rate.everyMs)).length;
+  }
+
+  /** What was let in and did not begin. */
+  #forget(run: ModelRun): void {
+    this.#letIn = this.#letIn.filter((one) => one.run !== run || one.beganAt !== null);
+  }
+
+  /** To the next place; a paused run keeps its age in lines but asks for nothing that counts attempts. */
+  #goOn(run: ModelRun): void {
+    if (!this.#isPaused(run)) {
+      this.#enter(run);
+      return;
+    }
+    const next = run.places.find((place) => place.state !== "TAKEN");
+    if (next && !next.counted) next.state = "LINE";
+  }
+
   /** Of those in line only the newest stays; it goes on when those before it have stopped. True when one has. */
   #replace(key: string): boolean {
     const at = (run: ModelRun) => run.places.find((place) => place.key === key)?.state;
@@ -421,29 +506,21 @@ export class RunModel {
     return older.some((run) => isEnded(run.state));
   }
 
-  #placesOf({ job, priority, affinity }: Omit<NewModelRun, "id">): Place[] {
-    const gate = this.jobs[job]?.gate;
+  #placesOf({ job, priority, affinity, input }: ModelRun): Place[] {
+    const { gate, perKey, rate } = this.jobs[job] ?? {};
+    const limit = (key: string, capacity: number, more: Partial<Place> = {}): Place => {
+      return { key, capacity, rank: -priority, counted: true, overlap: undefined, state: "AWAY", ...more };
+    };
     const places: Place[] = [];
-    if (affinity !== undefined) {
-      places.push({
-        key: `affinity ${affinity}`,
-        capacity: 1,
-        rank: 0,
-        counted: false,
-        overlap: undefined,
-        state: "AWAY",
-      });
+    if (affinity !== undefined) places.push(limit(`affinity ${affinity}`, 1, { rank: 0, counted: false }));
+    if (gate?.overlap) {
+      const { capacity, overlap } = gate;
+      const rank = overlap === "SERIAL_PRIORITY" ? -priority : 0;
+      places.push(limit(`job ${job}`, capacity, { rank, counted: false, overlap }));
     }
-    if (gate) {
-      places.push({
-        key: `job ${job}`,
-        capacity: gate.capacity,
-        rank: gate.overlap && gate.overlap !== "SERIAL_PRIORITY" ? 0 : -priority,
-        counted: gate.overlap === undefined,
-        overlap: gate.overlap,
-        state: "AWAY",
-      });
-    }
+    if (perKey !== undefined) places.push(limit(`key ${job} ${input}`, perKey));
+    if (gate && !gate.overlap) places.push(limit(`job ${job}`, gate.capacity));
+    if (rate) places.push(limit(`rate ${job}`, rate.max, { rate }));
     return places;
   }
 
@@ -454,6 +531,11 @@ export class RunModel {
   #count(what: string): void {
     this.tally[what] = (this.tally[what] ?? 0) + 1;
   }
+}
+
+/** Waiting for its retry, or paused: others may have what counts attempts. */
+function giveBack({ places }: ModelRun): void {
+  for (const place of places) if (place.counted && place.state !== "AWAY") place.state = "AHEAD";
 }
 
 interface InLine {

@@ -197,7 +197,7 @@ export async function takeUpDue({
   const rows = await sql<{ gateId: number | null; key: string; nextInMs: number | null }[]>`
     with now as materialized (select escapement.clock() as at),
     due as materialized (
-      select gate_id, key from escapement.rate_wake, now where wake_at <= now.at
+      select gate_id, key from escapement.rate_wake where wake_at <= (select at from now)
       order by wake_at limit ${LIMITS.releaseBatch} for update of rate_wake skip locked
     ),
     taken_up as (
@@ -208,7 +208,7 @@ export async function takeUpDue({
     select gate_id as "gateId", key, null::float8 as "nextInMs" from taken_up
     union all
     select null, '', date_part('epoch', min(wake_at) - now.at) * 1000
-    from escapement.rate_wake, now where wake_at > now.at group by now.at`;
+    from escapement.rate_wake, now where wake_at > (select at from now) group by now.at`;
   return {
     due: rows.flatMap(({ gateId, key }) => (gateId === null ? [] : { gateId, key })),
     nextInMs: rows.find(({ gateId }) => gateId === null)?.nextInMs ?? null,
