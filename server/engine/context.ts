@@ -127,6 +127,11 @@ export function isUncounted(sql: Sql, alias: "w" | "r"): ReturnType<Sql> {
   )`;
 }
 
+/** Whether other runs hold the waiting run `w`. Not an "exists", which is planned as a join with all dependencies. */
+export function isHeld(sql: Sql): ReturnType<Sql> {
+  return sql`(select d.run_id from escapement.dependency d where d.run_id = w.id limit 1) is not null`;
+}
+
 /** Whether somebody has paused the run `w`, its job, group or namespace. */
 export function isPaused(sql: Sql): ReturnType<Sql> {
   return sql`exists (

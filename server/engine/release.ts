@@ -6,7 +6,15 @@ import { LIMITS } from "../config.ts";
 import { SERVER_GROUP } from "../core/execution.ts";
 import type { Sql, Transaction } from "../store/connection.ts";
 import { conclude } from "./conclude.ts";
-import { type EngineContext, isPaused, isUncounted, type MovedRun, runChange, unblocked } from "./context.ts";
+import {
+  type EngineContext,
+  isHeld,
+  isPaused,
+  isUncounted,
+  type MovedRun,
+  runChange,
+  unblocked,
+} from "./context.ts";
 
 /** Moves runs whose time has come. Returns how many, and how long until the next in ms (null: none waits). */
 export async function releaseDue(
@@ -136,7 +144,7 @@ export async function releaseUnheld(context: EngineContext, ids: string[]): Prom
     gone as (
       delete from escapement.waiting w
       where w.id = any(${ids}::bigint[]) and w.wake_at is null and w.gates is null
-        and not exists (select from escapement.dependency d where d.run_id = w.id)
+        and not ${isHeld(context.sql)}
       returning *
     ),
     made_ready as (${madeReady(context.sql)})
@@ -190,7 +198,7 @@ export async function releaseThrough(transaction: Transaction, ids: string[]): P
         and (w.gates = '[]' or exists (select from escapement.place p where p.run_id = w.id))
         and not exists (select from escapement.place p where p.run_id = w.id and p.state <> 'TAKEN')
         and not ${isUncounted(s, "w")}
-        and not exists (select from escapement.dependency d where d.run_id = w.id)
+        and not ${isHeld(s)}
       returning *
     ),
     made_ready as (${madeReady(s)})

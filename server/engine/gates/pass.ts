@@ -7,7 +7,7 @@ import { LIMITS } from "../../config.ts";
 import { COUNTED_KINDS, GROUP_STAGE } from "../../core/gate.ts";
 import type { Sql, Transaction } from "../../store/connection.ts";
 import { limitedQueues } from "../../store/groups.ts";
-import { counted, isPaused, type MovedRun, unblocked } from "../context.ts";
+import { counted, isHeld, isPaused, type MovedRun, unblocked } from "../context.ts";
 import type { BegunAttempt } from "./rate.ts";
 
 /** A gate and one of its keys. */
@@ -78,9 +78,10 @@ export async function changePlaces(
       delete from escapement.place p
       where p.run_id = any(${left}::bigint[])
         -- Back already: a redriven run keeps what it has.
-        and not exists (select from escapement.waiting w where w.id = p.run_id)
-        and not exists (select from escapement.ready r where r.id = p.run_id)
-        and not exists (select from escapement.lease l where l.id = p.run_id)
+        -- Looked up one by one: as joins they would be planned once, for tables that were small then.
+        and (select w.id from escapement.waiting w where w.id = p.run_id) is null
+        and (select r.id from escapement.ready r where r.id = p.run_id) is null
+        and (select l.id from escapement.lease l where l.id = p.run_id) is null
       returning p.gate_id, p.key
     ),
     given_back as (
@@ -97,7 +98,7 @@ export async function changePlaces(
       select w.id, w.gates, w.queue_id, w.priority from escapement.waiting w
       where w.id = any(${entering}::bigint[]) and w.gates is not null and w.wake_at is null
         and not ${isPaused(s)}
-        and not exists (select from escapement.dependency d where d.run_id = w.id)
+        and not ${isHeld(s)}
     ),
     lined as (
       insert into escapement.place (run_id, stage, gate_id, key, rank, state)
@@ -184,10 +185,14 @@ export async function takePlaces(transaction: Transaction, gates: GateKey[]) {
     select run_id as "runId", gate_id as "gateId", key, null as policy, false as "isRate" from step
     union all
     select null, w.gate_id, w.key, w.policy, w.is_rate from wanted w
-    where w.is_rate or w.policy in ('SERIAL_DISCARD', 'SERIAL_REPLACE') and exists (
-      select from escapement.place p
-      where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE'
-        and not exists (select from chosen c where c.run_id = p.run_id and c.stage = p.stage))`;
+    -- In this order, or each key would compare its whole line with all who were chosen.
+    where case
+      when w.is_rate then true
+      when w.policy in ('SERIAL_DISCARD', 'SERIAL_REPLACE') then exists (
+        select from escapement.place p
+        where p.gate_id = w.gate_id and p.key = w.key and p.state = 'LINE'
+          and not exists (select from chosen c where c.run_id = p.run_id and c.stage = p.stage))
+      end`;
   const through: string[] = [];
   const next: GateKey[] = [];
   const full: FullGate[] = [];
