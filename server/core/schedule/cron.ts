@@ -88,7 +88,7 @@ function shiftedOutOfGap(spec: CronSpec, clock: CronClock, segment: Segment, loc
  * The first matching wall-clock time from `from` on, both as milliseconds of a calendar without zone; null past
  * LAST_YEAR.
  */
-function nextLocal(spec: CronSpec, from: number): number | null {
+export function nextLocal(spec: CronSpec, from: number): number | null {
   const date = new Date(Math.max(from, 0));
   let day = date.getUTCDate();
   let month = date.getUTCMonth() + 1;
@@ -125,7 +125,7 @@ function nextSecondOfDay(spec: CronSpec, from: number): number | null {
 }
 
 /** Days of one month that match, as bits 1 to 31. Day of month and day of week both restricted mean either. */
-function matchingDays({ dates, weekdays }: CronSpec, year: number, month: number): number {
+export function matchingDays({ dates, weekdays }: CronSpec, year: number, month: number): number {
   const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
   const firstWeekday = new Date(Date.UTC(year, month - 1, 1)).getUTCDay();
   const weekdayOf = (day: number): number => (firstWeekday + day - 1) % 7;

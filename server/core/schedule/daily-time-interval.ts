@@ -153,8 +153,8 @@ const midnightBefore = (local: number): number => Math.floor(local / DAY_MS) * D
 
 const TIME_OF_DAY = /^(\d{2}):(\d{2})(?::(\d{2}))?$/;
 
-/** Milliseconds since midnight. */
-function timeOfDayMs(text: string, field: "from" | "until"): number {
+/** Milliseconds since midnight. Throws BAD_INPUT for `field`. */
+export function timeOfDayMs(text: string, field: string): number {
   const [match, hour, minute, second = "0"] = TIME_OF_DAY.exec(text) ?? [];
   const said = `"${text.slice(0, 40)}" is not a time of day such as 08:00 or 17:30:00`;
   if (match === undefined) throw badInput(field, said);
