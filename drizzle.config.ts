@@ -3,7 +3,7 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "postgresql",
-  schema: "./server/store/schema.ts",
+  schema: ["./server/store/schema.ts", "./server/store/schema/*.ts"],
   out: "./drizzle",
   casing: "snake_case",
   schemaFilter: ["escapement"],

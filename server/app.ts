@@ -78,7 +78,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     onError("election"),
   );
   const ticker = createTicker(context, leader, onError("ticker"));
-  const reaper = createReaper(context, leader, onError("reaper"));
+  const reaper = createReaper(context, engine, leader, onError("reaper"));
   const janitor = createJanitor(
     context,
     leader,

@@ -77,6 +77,20 @@ export const LIMITS = {
   fireBatch: 500,
   /** Triggers read as due at once: several batches, of which one is decided while another is written. */
   fireRead: 4_000,
+  /** Calendars that a trigger names, and those with all their bases: each is asked for each time of the schedule. */
+  calendarsPerTrigger: 10,
+  calendarChain: 20,
+  /** Times of a schedule that one audit computes and looks up: some hundred milliseconds. */
+  auditTimes: 50_000,
+  /** 31 days of minutes. */
+  forecastBuckets: 44_640,
+  /** Times that one forecast computes, some two seconds of them; and the triggers it looks at. */
+  forecastSteps: 1_000_000,
+  forecastTriggers: 100_000,
+  /** Dates of a backfill: ten years of hours, computed and written at once. */
+  backfillDates: 100_000,
+  /** Of these started by one statement. */
+  backfillBatch: 500,
   releaseBatch: 1_000,
   /** Runs that one call of a change of many takes; the answer's cursor goes on. A second's work, not a minute's. */
   bulkRuns: 10_000,
@@ -117,6 +131,9 @@ export const RHYTHM = {
   /** A lease younger than this may be left out of an executor's list: its answer may still be on the way. */
   unnamedLeaseGraceMs: 5_000,
 } as const;
+
+/** Which rules of time zones this process knows: they come with Node.js. */
+export const TIME_ZONE_DATA = process.versions.tz ?? "unknown";
 
 /** How long history is kept, in days. */
 export const RETENTION = { runDays: 30, occurrenceDays: 90, idempotencyDays: 7, tallyHours: 26 } as const;

@@ -5,6 +5,9 @@ import { createJob } from "./store/job-changes.ts";
 import { createNamespace } from "./store/namespaces.ts";
 import { createTrigger } from "./store/trigger-changes.ts";
 
+/** Who made them. */
+const DEMO = { by: "demo" };
+
 const cron = (expression: string) => ({
   kind: "cron" as const,
   expression,
@@ -43,20 +46,35 @@ export async function plantDemo(definitions: Definitions): Promise<boolean> {
     tags: ["demo"],
     retry: { fixed: { delay: "PT3S", max: 2 } },
   });
-  await createTrigger(definitions, id, {
-    name: "greet-every-5s",
-    job: "greet",
-    schedule: { kind: "fixedRate", everyMs: 5_000 },
-  });
-  await createTrigger(definitions, id, {
-    name: "report-every-minute",
-    job: "report",
-    schedule: cron("* * * * *"),
-  });
-  await createTrigger(definitions, id, {
-    name: "flaky-after-10s",
-    job: "flaky",
-    schedule: { kind: "fixedDelay", everyMs: 10_000 },
-  });
+  await createTrigger(
+    definitions,
+    id,
+    {
+      name: "greet-every-5s",
+      job: "greet",
+      schedule: { kind: "fixedRate", everyMs: 5_000 },
+    },
+    DEMO,
+  );
+  await createTrigger(
+    definitions,
+    id,
+    {
+      name: "report-every-minute",
+      job: "report",
+      schedule: cron("* * * * *"),
+    },
+    DEMO,
+  );
+  await createTrigger(
+    definitions,
+    id,
+    {
+      name: "flaky-after-10s",
+      job: "flaky",
+      schedule: { kind: "fixedDelay", everyMs: 10_000 },
+    },
+    DEMO,
+  );
   return true;
 }

@@ -1,4 +1,6 @@
 /** Puts the arrows together over one database. */
+import { createAdvance, followBackfills, repairBackfills } from "./backfill/advance.ts";
+import { cancelBackfill, createBackfill, pauseBackfill, resumeBackfill } from "./backfill.ts";
 import { cancel, cancelRuns } from "./cancel.ts";
 import { createFloors } from "./claim/floors.ts";
 import { createClaim } from "./claim.ts";
@@ -19,12 +21,13 @@ import { createStart } from "./start/start.ts";
 
 /** The context of all arrows, with the gates that work in it and the floors of its claims. `onError` hears of what is left to the repair. */
 export function openContext(
-  base: Omit<EngineContext, "gates" | "floors">,
+  base: Omit<EngineContext, "gates" | "floors" | "followers">,
   onError: (error: unknown) => void,
 ): EngineContext {
   const context: EngineContext = {
     ...base,
     floors: createFloors(),
+    followers: new Map(),
     get gates() {
       return gates;
     },
@@ -38,6 +41,8 @@ export function createEngine(context: EngineContext): Engine {
   const handOff: { reserve: Reserve } = { reserve: async () => [] };
   const start = createStart(context, handOff);
   const settle = createSettle(context);
+  const advance = createAdvance(context, start);
+  context.followers.set("backfills", (endedIds) => followBackfills(context, advance, endedIds));
   // Before the polls hear of it: what they then claim reads these queues.
   context.channel.on("ready", (queueIds) => context.catalog.wakeQueues(queueIds));
   return {
@@ -58,6 +63,11 @@ export function createEngine(context: EngineContext): Engine {
     limitGroup: (namespaceId, group, maxParallel) => limitGroup(context, namespaceId, group, maxParallel),
     suspendRun: (runId, by, reason) => suspendRun(context, runId, by, reason),
     resumeRun: (runId) => resumeRun(context, runId),
+    createBackfill: (request) => createBackfill(context, advance, request),
+    pauseBackfill: (id, reason) => pauseBackfill(context, id, reason),
+    resumeBackfill: (id) => resumeBackfill(context, advance, id),
+    cancelBackfill: (id, reason) => cancelBackfill(context, id, reason),
+    repairBackfills: () => repairBackfills(context, advance),
     hasten: (runId, input) => hasten(context, runId, input),
     rerun: (runId, changes) => rerun(context, start, runId, changes),
     redrive: (runId, options) => redrive(context, runId, options),

@@ -20,6 +20,8 @@ export interface EngineContext {
   readonly gates: Gates;
   /** Where claims begin to read. */
   readonly floors: Floors;
+  /** Told of runs that somebody waits for, when they have ended. */
+  readonly followers: Map<string, (endedIds: string[]) => Promise<void>>;
   /** In [0, 1); the retries' jitter. */
   random: () => number;
 }

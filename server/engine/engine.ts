@@ -8,9 +8,11 @@ import type { Affinity } from "../core/gate.ts";
 import type { Claimant, Requirement } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
+import type { Backfill } from "../store/backfills.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
 import type { PauseScope } from "../store/pauses.ts";
 import type { RunFilter } from "../store/run-list.ts";
+import type { BackfillRequest } from "./backfill.ts";
 
 /** A run to start, after its transport has read it: lengths and types are checked, names are not. */
 export interface StartItem {
@@ -41,6 +43,10 @@ export interface StartItem {
   joins?: string[] | null;
   /** Instead of the job's. */
   retry?: RetryPolicy | null;
+  /** On whose behalf it is started. */
+  triggerId?: number | null;
+  /** Epoch milliseconds: the time in the past that it stands for. It starts at once and is never too late. */
+  nominalAt?: number | null;
 }
 
 export interface StartOptions {
@@ -217,6 +223,16 @@ export interface Engine {
   reschedule(runId: string, time: NewTime): Promise<StartedRun>;
   /** The same for what a filter finds of waiting and ready runs. Throws BAD_INPUT. */
   rescheduleRuns(scope: LiveScope, time: SpreadTime, page: BulkPage): Promise<BulkChange>;
+  /** Runs a job once for each of a set of past dates. Throws BAD_INPUT, LIMIT_EXCEEDED, NOT_FOUND. */
+  createBackfill(request: BackfillRequest): Promise<Backfill>;
+  /** What runs goes on, and nothing new starts. Throws NOT_FOUND, ILLEGAL_STATE. */
+  pauseBackfill(id: number, reason: string | null): Promise<Backfill>;
+  /** Throws NOT_FOUND, ILLEGAL_STATE. */
+  resumeBackfill(id: number): Promise<Backfill>;
+  /** Its runs are cancelled. Throws NOT_FOUND, ILLEGAL_STATE. */
+  cancelBackfill(id: number, reason: string | null): Promise<Backfill>;
+  /** What a crash has left of them. */
+  repairBackfills(): Promise<void>;
   /** Lifts the hold of a run that waits for a time or a retry. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
   hasten(runId: string, input?: NewInput | undefined): Promise<StartedRun>;
   /**

@@ -11,7 +11,7 @@ import type { Sql, Transaction } from "../store/connection.ts";
 import { arrayText, byteas, counted, type EngineContext, list, runChange, textArray } from "./context.ts";
 import type { StartedRun } from "./engine.ts";
 import type { Birth, Takers } from "./start/hand-off.ts";
-import { isLarge, type NewRun, skipAfterMs } from "./start/new-run.ts";
+import { isLarge, type NewRun } from "./start/new-run.ts";
 
 /** The runs of one request. */
 export interface KeyedRuns {
@@ -68,7 +68,7 @@ export async function insertRuns(
   const waits = runs.flatMap(({ waitsFor }, at) => waitsFor.map((wait) => ({ at: at + 1, ...wait })));
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
-  const own = runs.some(({ run }) => run.retry !== null || skipAfterMs(run.version) !== null);
+  const own = runs.some(({ run }) => run.retry !== null || run.skipAfterMs !== null);
   const ownColumns = own ? s`, retry, skip_at` : s``;
   const ownValues = own
     ? s`, retry::jsonb, coalesce(wake_at, now) + skip_after_ms * interval '1 millisecond'`
@@ -114,7 +114,7 @@ export async function insertRuns(
         ${
           own
             ? s`, ${textArray(column(({ run }) => run.retry && JSON.stringify(run.retry)))}::text::text[],
-        ${list(column(({ run }) => skipAfterMs(run.version)))}::text::float8[]`
+        ${list(column(({ run }) => run.skipAfterMs))}::text::float8[]`
             : s``
         }
         ${

@@ -127,17 +127,18 @@ async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
     ),
     made_ready as (
       insert into escapement.ready (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, fence, failures, lost, released, retry, checkpoint, ready_at)
+        scheduled_at, input, payload, tags, fence, failures, lost, released, awaited, retry, checkpoint, ready_at)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, retry, checkpoint, now.at
+        scheduled_at, e.input, e.payload, tags, fence, 0, 0, released, awaited, retry, checkpoint, now.at
       from gone g join edit e on e.id = g.id, now where g.wakes is null and g.asks is null
     ),
     made_waiting as (
       insert into escapement.waiting (id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
-        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, retry, checkpoint, wake_at, wake_kind)
+        scheduled_at, input, payload, tags, gates, fence, failures, lost, released, awaited, retry, checkpoint, wake_at,
+        wake_kind)
       select g.id, namespace_id, job_id, version_id, queue_id, priority, trigger_id, parent_id,
         scheduled_at, e.input, e.payload, tags, g.asks,
-        fence, 0, 0, released, retry, checkpoint, g.wakes,
+        fence, 0, 0, released, awaited, retry, checkpoint, g.wakes,
         case when g.wakes is not null then 'TIME' end
       from gone g join edit e on e.id = g.id where g.wakes is not null or g.asks is not null
     )

@@ -60,6 +60,14 @@ export async function releaseDue(
  * deep, and its place in line is never empty. A child that had ended before is next.
  */
 export async function releaseDependents(context: EngineContext, endedIds: string[]): Promise<void> {
+  if (endedIds.length === 0) return;
+  await Promise.all([
+    liftHolds(context, endedIds),
+    ...[...context.followers.values()].map((follow) => follow(endedIds)),
+  ]);
+}
+
+async function liftHolds(context: EngineContext, endedIds: string[]): Promise<void> {
   const waiters = new Set<string>();
   for (let ended = endedIds; ended.length > 0; ) {
     const rows = await context.sql<{ waiter: string | null; handedTo: string | null }[]>`

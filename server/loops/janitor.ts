@@ -3,6 +3,9 @@ import { RHYTHM } from "../config.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { forgetStarts } from "../engine/gates/rate.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
+import { rezone } from "../engine/rezone.ts";
+import { repairCalendars } from "../store/trigger-moves.ts";
+import { repairTriggerPauses } from "../store/trigger-pauses.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -21,16 +24,25 @@ export function createJanitor(
   let round = 0;
   let runsBefore = "0";
   let moreOutputs = false;
+  /** Asked once for each term: the rules of a process do not change. */
+  let rezonedFor = -1;
   return createLoop({
     maxSleepMs: RHYTHM.vacuumMs,
     errorSleepMs: RHYTHM.vacuumMs,
     onError,
     step: async () => {
-      if (leader.guard() === null) return RHYTHM.vacuumMs;
+      const guard = leader.guard();
+      if (guard === null) return RHYTHM.vacuumMs;
       await vacuum(context);
+      if (rezonedFor !== guard.epoch) {
+        if (await rezone(context, guard)) return 0;
+        rezonedFor = guard.epoch;
+      }
       if (round++ % rounds === 0) {
         await ensurePartitions(context);
         await forgetStarts(context);
+        await repairTriggerPauses(context);
+        await repairCalendars(context);
         runsBefore = (await prune(context)).runsBefore;
         moreOutputs = true;
       }

@@ -2,11 +2,13 @@
 import { LIMITS, RHYTHM } from "../config.ts";
 import { announceForeign } from "../engine/announce.ts";
 import type { EngineContext } from "../engine/context.ts";
+import type { Engine } from "../engine/engine.ts";
 import { expire } from "../engine/expire.ts";
 import { repairHolds } from "../engine/release.ts";
 import { skipLate } from "../engine/skip.ts";
 import { repairKeys } from "../engine/start/child-keys.ts";
 import { failStranded } from "../engine/stranded.ts";
+import { liftEndedPauses } from "../store/trigger-pauses.ts";
 import type { Leader } from "./leader.ts";
 import { createLoop, type Loop } from "./loop.ts";
 
@@ -15,6 +17,7 @@ const SWEEPS_PER_REPAIR = 3;
 
 export function createReaper(
   context: EngineContext,
+  engine: Engine,
   leader: Leader,
   onError: (error: unknown) => void,
 ): Loop {
@@ -29,11 +32,13 @@ export function createReaper(
       const overdue = await expire(context, guard);
       const stranded = await failStranded(context, guard);
       const skipped = await skipLate(context);
+      await liftEndedPauses(context);
       await announceSilent(context);
       const foreign = await announceForeign(context);
       if (sweeps++ % SWEEPS_PER_REPAIR === 0) {
         await repairHolds(context);
         await repairKeys(context);
+        await engine.repairBackfills();
         await context.gates.repair();
       }
       const full =

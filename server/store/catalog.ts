@@ -11,6 +11,7 @@ import { badInput, notFound } from "../core/rejection.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
 import type { Unique } from "../core/unique.ts";
+import { createCalendarVersions } from "./calendar-versions.ts";
 import type { Sql } from "./connection.ts";
 import { createQueues } from "./queues.ts";
 
@@ -95,6 +96,7 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
 
   const catalog = {
     ...createQueues(sql),
+    ...createCalendarVersions(sql),
 
     /** @throws NOT_FOUND */
     async namespaceId(name: string, field = "namespace"): Promise<number> {

@@ -127,11 +127,15 @@ export async function updateJob(
   throw unavailable("the job keeps changing; retry in a moment");
 }
 
-/** Its triggers go with it; runs that have begun go on with the version they have. Throws NOT_FOUND. */
+/**
+ * Runs that have begun go on with the version they have. Its triggers go with it, or, if they are to be kept, are in error
+ * until they are reset to a new job of that name or given another one. Throws NOT_FOUND.
+ */
 export async function deleteJob(
   { sql, catalog, channel }: Definitions,
   namespaceId: number,
   name: string,
+  keepTriggers = false,
 ): Promise<void> {
   const deleted = await guarded(sql, async (transaction) => {
     const [job] = await transaction<{ id: number }[]>`
@@ -140,8 +144,21 @@ export async function deleteJob(
       returning id`;
     if (!job) throw notFound(`job "${name}"`, "name");
     // A statement of its own sees the trigger that somebody created while the first one waited for the job's row.
-    const triggers = await transaction<{ id: number }[]>`
-      delete from escapement.trigger where job_id = ${job.id} returning id`;
+    const triggers = keepTriggers
+      ? await transaction<{ id: number }[]>`
+          update escapement.trigger set state = 'ERROR', reason = ${`its job "${name}" was deleted`}, next_at = null,
+            blocked_by = null, version = version + 1, updated_at = escapement.clock()
+          where job_id = ${job.id} returning id`
+      : await transaction<{ id: number }[]>`
+          with gone as (delete from escapement.trigger where job_id = ${job.id} returning id),
+          unpaused as (
+            delete from escapement.trigger_pause p using gone
+            where p.namespace_id = ${namespaceId} and p.kind = 'TRIGGER' and p.target = gone.id::text
+          )
+          select id from gone`;
+    await transaction`
+      delete from escapement.trigger_pause
+      where namespace_id = ${namespaceId} and kind = 'JOB' and target = ${String(job.id)}`;
     return { id: job.id, triggers };
   });
   catalog.forget();

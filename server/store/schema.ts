@@ -1,6 +1,6 @@
 /**
- * The tables, for drizzle: what ordinary reads and the migrations are made from. drizzle/README.md maps
- * them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
+ * The tables, for drizzle: what ordinary reads and the migrations are made from. schema/trigger.ts has those of triggers,
+ * calendars and backfills. drizzle/README.md maps them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
  */
 import { sql } from "drizzle-orm";
 import {
@@ -25,8 +25,8 @@ export const escapement = pgSchema("escapement");
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 /** Run ids travel as decimal strings: a 64-bit number does not fit JavaScript's. */
-const runId = customType<{ data: string }>({ dataType: () => "bigint" });
-const instant = () => timestamp({ withTimezone: true, precision: 3 });
+export const runId = customType<{ data: string }>({ dataType: () => "bigint" });
+export const instant = () => timestamp({ withTimezone: true, precision: 3 });
 
 export const namespace = escapement.table(
   "namespace",
@@ -141,78 +141,6 @@ export const jobVersion = escapement.table(
     check("job_version_max_parallel", sql`max_parallel >= 1`),
     check("job_version_late", sql`late in ('RUN', 'SKIP')`),
     check("job_version_execution", sql`execution in ('SINGLE', 'BROADCAST', 'MAP', 'MAP_REDUCE')`),
-  ],
-);
-
-export const trigger = escapement.table(
-  "trigger",
-  {
-    id: integer().primaryKey().generatedAlwaysAsIdentity(),
-    namespaceId: integer()
-      .notNull()
-      .references(() => namespace.id),
-    jobId: integer()
-      .notNull()
-      .references(() => job.id),
-    name: text().notNull(),
-    /** core/trigger's Schedule. */
-    schedule: jsonb().notNull(),
-    startAt: instant(),
-    endAt: instant(),
-    /** Every time is put off by up to this, always the same for one trigger. */
-    jitterMs: integer(),
-    /** core/trigger's Misfire. */
-    misfire: jsonb().notNull(),
-    priority: smallint(),
-    input: text(),
-    state: text().notNull(),
-    reason: text(),
-    firedCount: integer().notNull().default(0),
-    nextAt: instant(),
-    lastAt: instant(),
-    /** Fixed delay only: the pause after a run's end. */
-    delayMs: bigint({ mode: "number" }),
-    /** Fires that `repeat` still allows; null: no end. */
-    firesLeft: integer(),
-    /** Fixed delay only: the run whose end sets the next time. */
-    blockedBy: runId(),
-    /** Grows with every change of the definition or the pause; the ticker's compare-and-set. */
-    version: integer().notNull().default(1),
-    createdAt: instant().notNull().default(sql`escapement.clock()`),
-    updatedAt: instant().notNull().default(sql`escapement.clock()`),
-  },
-  (t) => [
-    uniqueIndex("trigger_name_taken").on(t.namespaceId, t.name),
-    index("trigger_job").on(t.jobId),
-    index("trigger_due").on(t.nextAt).where(sql`state = 'NORMAL'`),
-    index("trigger_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
-    check("trigger_state", sql`state in ('NORMAL', 'PAUSED', 'BLOCKED', 'COMPLETE', 'ERROR')`),
-    check("trigger_jitter", sql`jitter_ms > 0`),
-    check("trigger_normal_is_due", sql`state <> 'NORMAL' or next_at is not null`),
-    check("trigger_blocked_by_run", sql`(state = 'BLOCKED') <= (blocked_by is not null)`),
-    check("trigger_complete_has_no_next", sql`state <> 'COMPLETE' or next_at is null`),
-  ],
-);
-
-/** One nominal time of a trigger (or a skipped range) and what became of it. Partitioned by `scheduled_at`. */
-export const occurrence = escapement.table(
-  "occurrence",
-  {
-    triggerId: integer().notNull(),
-    scheduledAt: instant().notNull(),
-    untilAt: instant(),
-    count: integer().notNull().default(1),
-    outcome: text().notNull(),
-    firedAt: instant(),
-    runId: runId(),
-  },
-  (t) => [
-    primaryKey({ name: "occurrence_once", columns: [t.triggerId, t.scheduledAt] }),
-    check(
-      "occurrence_outcome",
-      sql`outcome in ('FIRED', 'LATE', 'MISFIRED', 'SKIPPED', 'PAUSED', 'DISCARDED')`,
-    ),
-    check("occurrence_fired_has_run", sql`(outcome in ('FIRED', 'LATE')) <= (run_id is not null)`),
   ],
 );
 
@@ -695,6 +623,8 @@ export const leader = escapement.table(
     epoch: bigint({ mode: "number" }).notNull(),
     holder: uuid(),
     expiresAt: instant().notNull(),
+    /** The time zone data that the triggers' next times were computed with, such as 2026a; null: not known. */
+    timeZoneData: text(),
   },
   () => [check("leader_one_row", sql`id = 1`)],
 );

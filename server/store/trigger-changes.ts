@@ -1,134 +1,256 @@
 /**
- * The changes of triggers. Each reads the trigger and the database's clock, decides with core/trigger, and writes
- * only if nobody else has changed the trigger and the ticker has not fired it since.
+ * Triggers created, changed and deleted. Each change reads the trigger and the database's clock, decides with
+ * core/trigger, and writes only if nobody else has changed the trigger and the ticker has not fired it since.
  */
 import { checkName } from "../core/name.ts";
-import { badInput, conflict, illegalState, notFound, unavailable } from "../core/rejection.ts";
-import { checkJitter } from "../core/schedule/jitter.ts";
-import {
-  afterRunEnded,
-  checkMisfire,
-  checkSchedule,
-  checkWindow,
-  countsFromStart,
-  DEFAULT_MISFIRE,
-  decideFire,
-  firstFire,
-  type Misfire,
-  type Schedule,
-  type Skipped,
-} from "../core/trigger.ts";
+import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
+import type { TriggerDef } from "../core/trigger/definition.ts";
+import { fireChanges } from "../core/trigger/fire-changes.ts";
+import { type HandOver, handOver } from "../core/trigger/hand-over.ts";
+import { firstFire, nextFire } from "../core/trigger.ts";
+import { type NamedCalendars, readTriggerCalendars, resolveCalendars } from "./calendars.ts";
 import type { Sql } from "./connection.ts";
-import {
-  checkInput,
-  checkPriority,
-  checkText,
-  type Definitions,
-  readClock,
-  TRIES,
-  under,
-} from "./definitions.ts";
+import { type Definitions, readClock, TRIES } from "./definitions.ts";
+import { notePassed } from "./occurrences.ts";
 import type { Fragment } from "./page.ts";
-import { definitionOf, findTrigger, readTriggers, seedOf, type Trigger } from "./triggers.ts";
+import {
+  BLANK,
+  type Content,
+  delayOf,
+  firesOf,
+  instant,
+  patched,
+  sameTimes,
+  type TriggerInput,
+  type TriggerPatch,
+  timesOf,
+} from "./trigger-content.ts";
+import { jobIdOf, livingJobOf } from "./trigger-jobs.ts";
+import { settlePauses } from "./trigger-pauses.ts";
+import { type TriggerVersion, versioned } from "./trigger-versions.ts";
+import { currentDefinition, definitionOf, findTrigger, readTriggers, type Trigger } from "./triggers.ts";
 
-/** Times are epoch milliseconds, `input` is JSON text. What is absent or null takes its default. */
-export interface TriggerInput extends TriggerPatch {
-  name: string;
-  job: string;
-  schedule: Schedule;
-  paused?: boolean | null | undefined;
+export interface ChangeOptions {
+  /** Who asks. */
+  by: string;
+  /** Computes everything and changes nothing. */
+  dryRun?: boolean | undefined;
 }
 
-/** What is absent stays as it is; null clears it, except that a schedule and a misfire policy are always there. */
-export interface TriggerPatch {
-  schedule?: Schedule | null | undefined;
-  startAt?: number | null | undefined;
-  endAt?: number | null | undefined;
-  jitterMs?: number | null | undefined;
-  misfire?: Misfire | null | undefined;
-  priority?: number | null | undefined;
-  input?: string | null | undefined;
-}
-
-type Content = Pick<
-  Trigger,
-  "schedule" | "startAt" | "endAt" | "jitterMs" | "misfire" | "priority" | "input"
->;
-
-/** Throws BAD_INPUT naming the field, NOT_FOUND for the job, CONFLICT when the name is taken. */
+/** Throws BAD_INPUT naming the field, NOT_FOUND for the job or a calendar, CONFLICT when the name is taken. */
 export async function createTrigger(
   definitions: Definitions,
   namespaceId: number,
   input: TriggerInput,
+  { by, dryRun }: ChangeOptions,
 ): Promise<Trigger> {
-  const { sql } = definitions;
+  const { sql, catalog } = definitions;
   const name = checkName(input.name, "name");
-  const now = await readClock(sql);
-  const content = patched({ ...BLANK, schedule: input.schedule }, input, seedOf({ namespaceId, name }), now);
-  const firesLeft = firesOf(content.schedule);
-  const fresh = { namespaceId, name, createdAt: now, firedCount: 0, firesLeft, lastAt: null };
-  const due = firstDue({ ...content, ...fresh }, now);
-  const [created] = await sql<{ jobId: number | null; id: number | null }[]>`
-    with job as (
-      select id from escapement.job
-      where namespace_id = ${namespaceId} and name = ${input.job} and deleted_at is null
-      for share
-    ),
-    created as (
-      insert into escapement.trigger (namespace_id, job_id, name, schedule, start_at, end_at, jitter_ms, misfire, priority,
-        input, state, next_at, delay_ms, fires_left, created_at, updated_at)
-      select ${namespaceId}::int, job.id, ${name}::text, ${sql.json(content.schedule)}, ${content.startAt}::timestamptz,
-        ${content.endAt}::timestamptz, ${content.jitterMs}::int, ${sql.json({ ...content.misfire })},
-        ${content.priority}::smallint, ${content.input}, ${input.paused ? "PAUSED" : "NORMAL"}, ${due}::timestamptz, ${delayOf(content.schedule)}::bigint,
-        ${firesLeft}::int, ${now}::timestamptz, ${now}::timestamptz
-      from job
-      on conflict (namespace_id, name) do nothing
-      returning id
-    )
-    select (select id from job) as "jobId", (select id from created) as id`;
-  if (created?.jobId == null) throw notFound(`job "${input.job}"`, "job");
-  if (created.id === null) {
-    throw conflict(`there is already a trigger "${name}"; choose another name or update that one`, "name");
+  for (let tries = 0; tries < TRIES; tries++) {
+    const now = await readClock(sql);
+    const content = patched({ ...BLANK, schedule: input.schedule }, input, { namespaceId, name }, now);
+    const calendars = await resolveCalendars(sql, namespaceId, input.calendars ?? []);
+    const firesLeft = firesOf(content.schedule);
+    const fresh = { ...content, namespaceId, name, createdAt: now, firedCount: 0, firesLeft };
+    const def = definitionOf(fresh, await catalog.calendars(calendars.versionIds));
+    const dueAt = refuseIdle(def, now.getTime());
+    const changes = () => fireChanges(null, { def, nextAt: dueAt }, now.getTime());
+    const draft: Trigger = {
+      ...fresh,
+      id: 0,
+      jobId: await jobIdOf(sql, namespaceId, input.job),
+      calendarVersions: calendars.versionIds,
+      state: input.paused ? "PAUSED" : "NORMAL",
+      reason: null,
+      nextAt: new Date(dueAt),
+      lastAt: null,
+      notedUntil: new Date(now.getTime() - 1),
+      resumedAt: null,
+      catchUp: null,
+      blockedBy: null,
+      version: 1,
+      updatedAt: now,
+      changes,
+    };
+    if (dryRun) {
+      if (await findTrigger(sql, namespaceId, name)) throw nameTaken(name);
+      return draft;
+    }
+    const id = await insert(sql, draft, calendars, input.paused ? by : null);
+    if (id === "stale") continue;
+    definitions.channel.publish([{ kind: "job", id: draft.jobId, namespaceId }]);
+    await settlePauses(definitions, [id]);
+    return { ...(await announced(definitions, id)), changes };
   }
-  definitions.channel.publish([{ kind: "job", id: created.jobId, namespaceId }]);
-  return announced(definitions, created.id);
+  throw unavailable("the calendars keep changing; retry in a moment");
 }
 
-const BLANK = {
-  startAt: null,
-  endAt: null,
-  jitterMs: null,
-  misfire: DEFAULT_MISFIRE,
-  priority: null,
-  input: null,
-};
+/** `pausedBy`: it begins paused by them. Throws NOT_FOUND when the job is gone, CONFLICT when the name is taken. */
+async function insert(
+  sql: Sql,
+  draft: Trigger,
+  calendars: NamedCalendars,
+  pausedBy: string | null,
+): Promise<number | "stale"> {
+  const [written] = await sql<{ jobThere: boolean; isCurrent: boolean; id: number | null }[]>`
+    with job as (
+      select id from escapement.job where id = ${draft.jobId} and deleted_at is null for share
+    ),
+    current as materialized (${stillCurrent(sql, calendars)}),
+    changed as (
+      insert into escapement.trigger (namespace_id, job_id, name, "group", schedule, start_at, end_at, jitter_ms, misfire,
+        calendar_versions, on_excluded, priority, input, state, next_at, noted_until, delay_ms, fires_left, created_at, updated_at)
+      select ${draft.namespaceId}::int, job.id, ${draft.name}::text, ${draft.group}::text, ${sql.json(draft.schedule)},
+        ${draft.startAt}::timestamptz, ${draft.endAt}::timestamptz, ${draft.jitterMs}::int, ${sql.json({ ...draft.misfire })},
+        ${versionsOf(calendars)}::int[], ${draft.onExcluded}, ${draft.priority}::smallint, ${draft.input}, ${draft.state},
+        ${draft.nextAt}::timestamptz, ${draft.notedUntil}::timestamptz, ${delayOf(draft.schedule)}::bigint,
+        ${draft.firesLeft}::int, ${draft.createdAt}::timestamptz, ${draft.createdAt}::timestamptz
+      from job, current where current.yes
+      on conflict (namespace_id, name) do nothing
+      returning id
+    ),
+    named as (${named(sql, calendars)}),
+    versioned as (${versioned(sql, [versionRow(null, draft.createdAt.getTime(), draft, calendars)])}),
+    paused as (
+      insert into escapement.trigger_pause (namespace_id, kind, target, paused_by)
+      select ${draft.namespaceId}::int, 'TRIGGER', id::text, ${pausedBy}::text from changed where ${pausedBy}::text is not null
+    )
+    select (select id from job) is not null as "jobThere", (select yes from current) as "isCurrent",
+      (select id from changed) as id`;
+  if (!written?.jobThere) throw notFound("such job any more", "job");
+  if (!written.isCurrent) return "stale";
+  if (written.id === null) throw nameTaken(draft.name);
+  return written.id;
+}
 
-/** Throws as `createTrigger` does. A new schedule or window sets the next time anew and revives a completed trigger. */
+const nameTaken = (name: string) =>
+  conflict(`there is already a trigger "${name}"; choose another name or update that one`, "name");
+
+/**
+ * Throws as `createTrigger` does, and CONFLICT when `version` is given and not the trigger's. A new schedule, window or
+ * calendar sets the next time anew and revives a completed trigger.
+ */
 export async function updateTrigger(
   definitions: Definitions,
   namespaceId: number,
   name: string,
   patch: TriggerPatch,
+  { dryRun, version }: Pick<ChangeOptions, "dryRun"> & { version?: number | null | undefined },
 ): Promise<Trigger> {
   const { sql } = definitions;
-  return change(definitions, namespaceId, name, (before, now) => {
-    const content = patched(before, patch, seedOf(before), now);
-    const moved = timesOf(before) !== timesOf(content);
-    // A fixed delay that waits for its run goes on waiting; the run's end sets the next time by what holds then.
-    const waits = before.state === "BLOCKED" && content.schedule.kind === "fixedDelay";
-    const paused = before.state === "PAUSED";
-    const firesLeft = moved ? firesOf(content.schedule) : before.firesLeft;
-    const due = moved && !waits ? firstDue({ ...before, ...content, firesLeft }, now) : before.nextAt;
-    const state = moved && !waits && !paused ? "NORMAL" : before.state;
-    const set: Fragment = sql`
-      schedule = ${sql.json(content.schedule)}, start_at = ${content.startAt}::timestamptz,
-      end_at = ${content.endAt}::timestamptz, jitter_ms = ${content.jitterMs}::int, misfire = ${sql.json({ ...content.misfire })},
-      priority = ${content.priority}::smallint, input = ${content.input},
-      state = ${state}, next_at = ${due}::timestamptz, delay_ms = ${delayOf(content.schedule)}::bigint,
-      fires_left = ${firesLeft}::int, blocked_by = ${waits || paused ? before.blockedBy : null}::bigint,
-      reason = ${state === "NORMAL" ? null : before.reason}`;
-    return { set };
-  });
+  for (let tries = 0; tries < TRIES; tries++) {
+    const [trigger, now] = await Promise.all([findTrigger(sql, namespaceId, name), readClock(sql)]);
+    if (!trigger) throw notFound(`trigger "${name}"`, "name");
+    if (version != null && version !== trigger.version) {
+      throw conflict(
+        `the trigger is at version ${trigger.version}, not ${version}: somebody changed it; read it again`,
+        "version",
+      );
+    }
+    const content = patched(trigger, patch, trigger, now);
+    const jobId =
+      patch.job == null ? await livingJobOf(sql, trigger) : await jobIdOf(sql, namespaceId, patch.job);
+    const calendars = await calendarsFor(sql, trigger, patch);
+    const plan = await planned(definitions, trigger, content, calendars, now.getTime());
+    const { old, def, moved, state, firesLeft, nextAt } = plan;
+    const changes = () =>
+      fireChanges({ def: old, nextAt: trigger.nextAt?.getTime() ?? null }, { def, nextAt }, now.getTime());
+    if (dryRun) return { ...trigger, ...content, jobId, state, nextAt: instant(nextAt), firesLeft, changes };
+    const waits = state === "BLOCKED" || state === "PAUSED";
+    const [changed] = await sql<{ id: number }[]>`
+      with current as materialized (${stillCurrent(sql, calendars)}),
+      changed as (
+        update escapement.trigger set
+          job_id = ${jobId}, "group" = ${content.group}, schedule = ${sql.json(content.schedule)},
+          start_at = ${content.startAt}::timestamptz, end_at = ${content.endAt}::timestamptz,
+          jitter_ms = ${content.jitterMs}::int, misfire = ${sql.json({ ...content.misfire })},
+          calendar_versions = ${versionsOf(calendars)}::int[], on_excluded = ${content.onExcluded},
+          priority = ${content.priority}::smallint, input = ${content.input}, state = ${state},
+          next_at = ${instant(nextAt)}::timestamptz, delay_ms = ${delayOf(content.schedule)}::bigint,
+          fires_left = ${firesLeft}::int, blocked_by = ${waits ? trigger.blockedBy : null}::bigint,
+          reason = ${state === "ERROR" ? trigger.reason : null},
+          noted_until = ${new Date(plan.notedUntil)}::timestamptz,
+          resumed_at = ${moved ? sql`null` : sql`resumed_at`}, catch_up = ${moved ? sql`null` : sql`catch_up`},
+          version = version + 1, updated_at = ${now}
+        from current
+        where current.yes and id = ${trigger.id} and version = ${trigger.version} and state = ${trigger.state}
+          and next_at is not distinct from ${trigger.nextAt}
+        returning id
+      ),
+      ${
+        patch.calendars === undefined
+          ? sql``
+          : sql`unnamed as (
+        delete from escapement.trigger_calendar
+        where trigger_id in (select id from changed) and calendar_id <> all(${calendars.ids}::int[])
+      ),
+      named as (${named(sql, calendars)}),`
+      }
+      noted as (${notePassed(sql, [{ triggerId: trigger.id, passed: plan.passed }], sql`select id from changed`)}),
+      versioned as (${versioned(sql, moved ? [versionRow(trigger.id, plan.since, content, calendars)] : [])})
+      select id from changed`;
+    if (!changed) continue;
+    if (content.group !== trigger.group || jobId !== trigger.jobId)
+      await settlePauses(definitions, [changed.id]);
+    return { ...(await announced(definitions, changed.id)), changes };
+  }
+  throw unavailable("the trigger keeps changing; retry in a moment");
+}
+
+/** What an update makes of the trigger's times and state. */
+async function planned(
+  { catalog }: Definitions,
+  trigger: Trigger,
+  content: Content,
+  calendars: NamedCalendars,
+  now: number,
+): Promise<Plan> {
+  const old = await currentDefinition(catalog, trigger);
+  const moved =
+    !sameTimes(trigger, content) || String(versionsOf(calendars)) !== String(trigger.calendarVersions);
+  const firesLeft = moved ? firesOf(content.schedule) : trigger.firesLeft;
+  const def = definitionOf(
+    { ...trigger, ...content, firesLeft },
+    await catalog.calendars(calendars.versionIds),
+  );
+  const notedUntil = trigger.notedUntil.getTime();
+  const dueAt = trigger.nextAt?.getTime() ?? null;
+  const kept = {
+    old,
+    def,
+    moved,
+    firesLeft,
+    state: trigger.state,
+    nextAt: dueAt,
+    notedUntil,
+    passed: [],
+    since: now,
+  };
+  // A fixed delay that waits for its run goes on waiting; the run's end sets the next time by what holds then.
+  if (!moved || (trigger.state === "BLOCKED" && content.schedule.kind === "fixedDelay")) return kept;
+  refuseIdle(def, now, trigger.lastAt?.getTime());
+  const paused = trigger.state === "PAUSED";
+  const openFrom = trigger.state === "ERROR" ? firstUnnoted(old, notedUntil) : dueAt;
+  const graceMs = trigger.state === "NORMAL" ? content.misfire.thresholdMs : 0;
+  const times = handOver({ def: old, dueAt: openFrom, notedUntil, paused }, def, now, graceMs);
+  return { ...kept, ...times, state: paused ? "PAUSED" : "NORMAL" };
+}
+
+interface Plan extends HandOver {
+  old: TriggerDef;
+  def: TriggerDef;
+  moved: boolean;
+  state: Trigger["state"];
+  firesLeft: number | null;
+}
+
+/** What a trigger in error would have fired first; null when that is what cannot be computed. */
+function firstUnnoted(def: TriggerDef, notedUntil: number): number | null {
+  try {
+    return nextFire(def, notedUntil);
+  } catch {
+    return null;
+  }
 }
 
 /** Throws NOT_FOUND. Runs that it fired go on. */
@@ -138,8 +260,14 @@ export async function deleteTrigger(
   name: string,
 ): Promise<void> {
   const [deleted] = await sql<{ id: number; jobId: number }[]>`
-    delete from escapement.trigger where namespace_id = ${namespaceId} and name = ${name}
-    returning id, job_id as "jobId"`;
+    with deleted as (
+      delete from escapement.trigger where namespace_id = ${namespaceId} and name = ${name} returning id, job_id
+    ),
+    unpaused as (
+      delete from escapement.trigger_pause
+      where namespace_id = ${namespaceId} and kind = 'TRIGGER' and target in (select id::text from deleted)
+    )
+    select id, job_id as "jobId" from deleted`;
   if (!deleted) throw notFound(`trigger "${name}"`, "name");
   channel.publish([
     { kind: "trigger", id: deleted.id, namespaceId },
@@ -147,159 +275,55 @@ export async function deleteTrigger(
   ]);
 }
 
-/** Pausing a paused trigger gives it the new reason. Throws NOT_FOUND, and ILLEGAL_STATE once it is over. */
-export async function pauseTrigger(
-  definitions: Definitions,
-  namespaceId: number,
-  name: string,
-  reason: string | null,
-): Promise<Trigger> {
-  const words = reason === null ? null : checkText(reason, "reason");
-  return change(definitions, namespaceId, name, ({ state }) => {
-    if (state === "COMPLETE")
-      throw illegalState("the trigger has fired for the last time; there is nothing to pause");
-    if (state === "ERROR")
-      throw illegalState("the trigger is in error and does not fire; resume or update it");
-    return { set: definitions.sql`state = 'PAUSED', reason = ${words}` };
-  });
+/** Those that the patch names, else those that the trigger has, as they are now. */
+async function calendarsFor(sql: Sql, trigger: Trigger, patch: TriggerPatch): Promise<NamedCalendars> {
+  if (patch.calendars !== undefined) return resolveCalendars(sql, trigger.namespaceId, patch.calendars ?? []);
+  const ids = (await readTriggerCalendars(sql, [trigger.id])).get(trigger.id) ?? [];
+  return { ids, versionIds: trigger.calendarVersions ?? [] };
 }
 
-/**
- * Goes on with the first time from now on; those that passed meanwhile are recorded as PAUSED. Throws NOT_FOUND, and
- * ILLEGAL_STATE once the trigger is over.
- */
-export async function resumeTrigger(
-  definitions: Definitions,
-  namespaceId: number,
-  name: string,
-): Promise<Trigger> {
-  const { sql } = definitions;
-  const blockerEnd = await readBlockerEnd(sql, namespaceId, name);
-  return change(definitions, namespaceId, name, (before, now) => {
-    if (before.state === "COMPLETE") {
-      throw illegalState("the trigger has fired for the last time; give it a new schedule instead");
-    }
-    if (before.state === "NORMAL" || before.state === "BLOCKED") return null;
-    if (blockerEnd === "live") return { set: sql`state = 'BLOCKED', reason = null` };
-    const { nextAt, passed } = resumedAt(before, now.getTime(), blockerEnd);
-    return {
-      set: sql`state = ${nextAt === null ? "COMPLETE" : "NORMAL"}, reason = null, blocked_by = null,
-        next_at = ${instant(nextAt)}::timestamptz`,
-      passed,
-    };
-  });
-}
+const versionRow = (
+  triggerId: number | null,
+  since: number,
+  content: Content,
+  calendars: NamedCalendars,
+): TriggerVersion => ({ triggerId, since, times: timesOf(content), calendarVersions: versionsOf(calendars) });
 
-interface Changes {
-  /** Assignments to the trigger's columns. */
-  set: Fragment;
-  /** Times to be recorded as passed over because of the pause. */
-  passed?: Skipped | null;
-}
+const versionsOf = ({ versionIds }: NamedCalendars): number[] | null =>
+  versionIds.length === 0 ? null : versionIds;
 
-/** `decide` returns null when nothing is to be changed. */
-async function change(
-  definitions: Definitions,
-  namespaceId: number,
-  name: string,
-  decide: (before: Trigger, now: Date) => Changes | null,
-): Promise<Trigger> {
-  const { sql } = definitions;
-  for (let tries = 0; tries < TRIES; tries++) {
-    const [before, now] = await Promise.all([findTrigger(sql, namespaceId, name), readClock(sql)]);
-    if (!before) throw notFound(`trigger "${name}"`, "name");
-    const changes = decide(before, now);
-    if (changes === null) return before;
-    const [changed] = await sql<{ id: number }[]>`
-      with changed as (
-        update escapement.trigger set ${changes.set}, version = version + 1, updated_at = ${now}
-        where id = ${before.id} and version = ${before.version} and state = ${before.state}
-          and next_at is not distinct from ${before.nextAt}
-        returning id
-      )
-      ${changes.passed ? sql`, recorded as (${recorded(sql, changes.passed)})` : sql``}
-      select id from changed`;
-    if (changed) return announced(definitions, changed.id);
-  }
-  throw unavailable("the trigger keeps changing; retry in a moment");
-}
-
-function recorded(sql: Sql, { from, to, count }: Skipped): Fragment {
+/** One row that says whether the calendars are still those that were decided by, and keeps them so until the commit. */
+function stillCurrent(sql: Sql, { versionIds }: NamedCalendars): Fragment {
   return sql`
-    insert into escapement.occurrence (trigger_id, scheduled_at, until_at, count, outcome)
-    select id, ${instant(from)}::timestamptz, ${instant(count > 1 ? to : null)}::timestamptz, ${count}::int, 'PAUSED'
-    from changed
-    on conflict do nothing`;
+    select count(*) = ${versionIds.length} as yes from (
+      select id from escapement.calendar where version_id = any(${versionIds}::int[]) for share
+    ) locked`;
 }
 
-/** When the run that a fixed delay waits for ended; null: it waits for none. */
-async function readBlockerEnd(sql: Sql, namespaceId: number, name: string): Promise<number | "live" | null> {
-  const [blocker] = await sql<{ endedAt: Date | null }[]>`
-    select r.ended_at as "endedAt" from escapement.trigger t join escapement.run r on r.id = t.blocked_by
-    where t.namespace_id = ${namespaceId} and t.name = ${name}`;
-  return blocker === undefined ? null : (blocker.endedAt?.getTime() ?? "live");
+/** The calendars that the trigger in `changed` names. */
+function named(sql: Sql, { ids }: NamedCalendars): Fragment {
+  return sql`
+    insert into escapement.trigger_calendar (trigger_id, calendar_id, position)
+    select changed.id, c.id, c.n from changed cross join unnest(${ids}::int[]) with ordinality as c(id, n)
+    on conflict (trigger_id, calendar_id) do update set position = excluded.position`;
 }
 
-const PASS_OVER: Misfire = { policy: "SKIP", thresholdMs: 0, limit: 1 };
-
-function resumedAt(
-  trigger: Trigger,
-  now: number,
-  blockerEnd: number | null,
-): { nextAt: number | null; passed: Skipped | null } {
-  const def = definitionOf(trigger);
-  const afterBlocker = blockerEnd === null ? null : afterRunEnded(def, blockerEnd);
-  const dueAt =
-    trigger.nextAt?.getTime() ?? afterBlocker ?? (trigger.state === "ERROR" ? firstFire(def, now) : null);
-  if (dueAt === null || dueAt >= now) return { nextAt: dueAt, passed: null };
-  const { nextAt, skipped } = decideFire(def, dueAt, now, PASS_OVER);
-  return { nextAt, passed: skipped };
-}
-
-/** The first due time from `now` on that has not been fired yet. Throws BAD_INPUT when there is none. */
-function firstDue(trigger: Parameters<typeof definitionOf>[0] & { lastAt: Date | null }, now: Date): Date {
-  const lastAt = trigger.lastAt?.getTime() ?? Number.NEGATIVE_INFINITY;
-  const due = firstFire(definitionOf(trigger), Math.max(now.getTime(), lastAt + 1));
-  if (due !== null && due > lastAt) return new Date(due);
+/** Throws BAD_INPUT unless there is a time from `now` on that has not been fired yet; returns the first. */
+function refuseIdle(def: TriggerDef, now: number, lastAt = Number.NEGATIVE_INFINITY): number {
+  let due: number | null;
+  try {
+    due = firstFire(def, Math.max(now, lastAt + 1));
+  } catch (error) {
+    // A search that had to be given up is the fault of what was asked for.
+    throw badInput("calendars", `leave nothing to fire at: ${(error as Error).message}`);
+  }
+  if (due !== null && due > lastAt) return due;
+  const excluded = def.calendars.length > 0 ? " and that its calendars include" : "";
   throw badInput(
     "schedule",
-    "would never fire: it has no time from now on that lies between startAt and endAt",
+    `would never fire: it has no time from now on that lies between startAt and endAt${excluded}`,
   );
 }
-
-/** The content that `patch` leads to. Throws BAD_INPUT naming the field. */
-function patched(before: Content, patch: TriggerPatch, seed: string, now: Date): Content {
-  const { schedule = null, misfire = null, startAt, endAt, jitterMs, priority, input } = patch;
-  if (schedule !== null) under(`schedule.${schedule.kind}`, () => checkSchedule(schedule, seed));
-  if (misfire !== null) under("misfire", () => checkMisfire(misfire));
-  const content: Content = {
-    schedule: schedule ?? before.schedule,
-    misfire: misfire ?? before.misfire,
-    startAt: startAt === undefined ? before.startAt : instant(startAt),
-    endAt: endAt === undefined ? before.endAt : instant(endAt),
-    jitterMs: jitterMs === undefined ? before.jitterMs : jitterMs,
-    priority: priority == null ? keep(priority, before.priority) : checkPriority(priority),
-    input: input == null ? keep(input, before.input) : checkInput(input),
-  };
-  if (content.jitterMs !== null) checkJitter(content.jitterMs, content.schedule);
-  if (countsFromStart(content.schedule)) content.startAt ??= now;
-  checkWindow(content.startAt?.getTime() ?? null, content.endAt?.getTime() ?? null);
-  return content;
-}
-
-const keep = <T>(given: null | undefined, before: T | null): T | null => (given === null ? null : before);
-
-const instant = (at: number | null): Date | null => (at === null ? null : new Date(at));
-
-/** What the due times depend on. */
-const timesOf = ({ schedule, startAt, endAt, jitterMs }: Content) =>
-  JSON.stringify([Object.entries(schedule).sort(), startAt, endAt, jitterMs]);
-
-const delayOf = (schedule: Schedule): number | null =>
-  schedule.kind === "fixedDelay" ? schedule.everyMs : null;
-
-const firesOf = (schedule: Schedule): number | null =>
-  schedule.kind === "fixedDelay" && schedule.repeat !== undefined ? schedule.repeat + 1 : null;
 
 async function announced({ sql, channel }: Definitions, id: number): Promise<Trigger> {
   const [trigger] = await readTriggers(sql, [id]);

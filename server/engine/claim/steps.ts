@@ -96,6 +96,7 @@ function follower(root: Root, queueId: number, ends: boolean): StagedChild {
     tags,
     gates: version.paused ? "[]" : null,
     retry,
+    skipAfterMs: null,
   };
   return { run, secret, call: 0, joins: ends ? -1 : null, awaited: true, waits: [] };
 }

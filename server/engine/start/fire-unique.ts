@@ -1,8 +1,9 @@
 /**
  * Triggers of jobs whose runs are unique by a key: a fire that finds the key held makes no run, and its nominal time is
- * noted as skipped. Debounce is for starts that come by themselves; a schedule has its own rhythm and is not put off.
+ * noted as discarded. Debounce is for starts that come by themselves; a schedule has its own rhythm and is not put off.
  */
 import { Rejection } from "../../core/rejection.ts";
+import { type Passed, undecided } from "../../core/trigger/misfire.ts";
 import { uniqueKey } from "../../core/unique.ts";
 import type { JobVersion } from "../../store/catalog.ts";
 import { guarded, type Sql } from "../../store/connection.ts";
@@ -60,36 +61,31 @@ function withKey(entry: Decided): { entry: Decided; key: WantedKey | null } {
   try {
     return { entry, key: { jobId, key: uniqueKey(unique, entry.trigger.input ?? input, (name) => name) } };
   } catch (error) {
-    return { entry: { ...entry, ...stoppedBy(error) }, key: null };
+    return { entry: { ...entry, ...stoppedBy(error, entry.trigger) }, key: null };
   }
 }
 
 /** What a trigger does whose input has no key. Throws what is no Rejection. */
-export function stoppedBy(error: unknown): Pick<Decided, "decision" | "fault" | "gates"> {
+export function stoppedBy(
+  error: unknown,
+  { notedUntil }: Decided["trigger"],
+): Pick<Decided, "decision" | "fault" | "gates"> {
   if (!(error instanceof Rejection)) throw error;
-  const decision = { fires: [], skipped: null, nextAt: null };
-  return { decision, fault: `its input ${error.message}`, gates: null };
+  return { decision: undecided(notedUntil.getTime()), fault: `its input ${error.message}`, gates: null };
 }
 
-/** The first `count` fires stay; the others join what is skipped. */
+/** The first `count` fires stay; the others make no run. */
 function withFires(entry: Decided, count: number): Decided {
   const { decision, trigger } = entry;
-  const dropped = decision.fires.slice(count);
-  const [first] = dropped;
-  const last = dropped.at(-1);
-  if (!first || !last) return entry;
-  const before = decision.skipped;
-  const skipped = {
-    from: before?.from ?? first.scheduledAt,
-    to: last.scheduledAt,
-    count: (before?.count ?? 0) + dropped.length,
-    exact: before?.exact ?? true,
-  };
+  const dropped = decision.fires.slice(count).map(({ scheduledAt }) => scheduledAt);
+  if (dropped.length === 0) return entry;
+  const passed: Passed = { times: dropped, outcome: "DISCARDED", reason: "its key is taken" };
   const { schedule } = trigger;
   // Without a run whose end it could wait for, a fixed delay counts from now.
   const nextAt =
     decision.nextAt === null && count === 0 && schedule.kind === "fixedDelay"
       ? trigger.now.getTime() + schedule.everyMs
       : decision.nextAt;
-  return { ...entry, decision: { fires: decision.fires.slice(0, count), skipped, nextAt } };
+  const fires = decision.fires.slice(0, count);
+  return { ...entry, decision: { ...decision, fires, passed: [...decision.passed, passed], nextAt } };
 }

@@ -28,6 +28,8 @@ export interface NewRun {
   gates: string | null;
   /** Its own policy. */
   retry: RetryPolicy | null;
+  /** How long after its scheduled time it may still start; null: however late. */
+  skipAfterMs: number | null;
 }
 
 /** True when the input is kept beside the run instead of moving with it. */
@@ -46,7 +48,7 @@ export function becomePart(run: NewRun): void {
   run.gates = withoutOverlap(run.gates, run.version.gates) ?? (run.version.paused ? "[]" : null);
 }
 
-/** How long after its scheduled time it may still start; null: however late. */
+/** How long after their scheduled time runs of a job may still start; null: however late. */
 export function skipAfterMs(version: JobVersion): number | null {
   return version.late === "SKIP" ? version.startDeadlineMs : null;
 }
@@ -75,6 +77,8 @@ export function requestHash(items: StartItem[], ...more: unknown[][]): Buffer {
     ...(item.affinity == null ? [] : [item.affinity.group, item.affinity.key]),
     ...(item.joins == null ? [] : [{ joins: item.joins }]),
     ...(item.retry == null ? [] : [{ retry: item.retry }]),
+    ...(item.triggerId == null ? [] : [{ trigger: item.triggerId }]),
+    ...(item.nominalAt == null ? [] : [{ nominalAt: item.nominalAt }]),
   ]);
   return createHash("sha256")
     .update(JSON.stringify(asked.concat(more)))
@@ -142,15 +146,16 @@ export async function resolveItems(
       version,
       queueId: version.queueId,
       priority,
-      triggerId: null,
+      triggerId: item.triggerId ?? null,
       parentId: options.parentId ?? null,
-      runAt: item.runAt ?? null,
+      runAt: item.nominalAt ?? item.runAt ?? null,
       delayMs: item.delayMs ?? null,
       input: item.input ?? null,
       bytes: item.inputBytes ?? null,
       tags: item.tags == null ? null : checkTags(item.tags, field("tags")),
       gates: gates && JSON.stringify(gates),
       retry: item.retry ?? null,
+      skipAfterMs: item.nominalAt == null ? skipAfterMs(version) : null,
     };
     if (item.part) becomePart(run);
     runs.push(run);

@@ -6,7 +6,7 @@
 import type { Sql } from "../../store/connection.ts";
 import { counted, list, textArray } from "../context.ts";
 import type { Inserted, KeyedRuns } from "../enqueue.ts";
-import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
+import { isLarge, type NewRun } from "./new-run.ts";
 
 /** True when nothing about the requests needs more than a row in `ready`. */
 export function arePlain(requests: KeyedRuns[]): boolean {
@@ -18,7 +18,7 @@ function isPlain(run: NewRun): boolean {
   return (
     !version.paused &&
     (gates ?? runAt ?? delayMs ?? triggerId ?? parentId ?? tags ?? retry ?? bytes) === null &&
-    skipAfterMs(version) === null &&
+    run.skipAfterMs === null &&
     !isLarge(run)
   );
 }

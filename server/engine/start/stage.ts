@@ -2,7 +2,7 @@
 import type { Sql, Transaction } from "../../store/connection.ts";
 import { arrayText, booleans, byteas, textArray } from "../context.ts";
 import type { AnyWait } from "../enqueue.ts";
-import { isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
+import { isLarge, type NewRun } from "./new-run.ts";
 
 /** A child to be; `run.parentId` names the run whose lease with this secret asked for it. */
 export interface StagedChild {
@@ -45,7 +45,7 @@ export async function stage(transaction: Transaction, children: StagedChild[]): 
         ${column((child) => ids(child, "AFTER"))}::text[], ${column((child) => ids(child, "JOIN"))}::text[],
         ${runs((run) => (isLarge(run) ? run.input : null))}::text[], ${byteas(runs((run) => run.bytes))}::text[]::bytea[],
         ${runs((run) => run.retry && JSON.stringify(run.retry))}::text[],
-        ${column(({ run, call }) => (call === 0 ? null : skipAfterMs(run.version)))}::float8[]
+        ${column(({ run, call }) => (call === 0 ? null : run.skipAfterMs))}::float8[]
       ) with ordinality as i(namespace_id, job_id, version_id, queue_id, priority, parent_id, run_at, delay_ms, input,
         payload, tags, gates, secret, call, joins, awaited, after_ids, join_ids, large_json, bytes, retry,
         skip_after_ms, n), now

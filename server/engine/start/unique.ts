@@ -10,7 +10,7 @@ import type { StartItem, StartOptions } from "../engine.ts";
 import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "../enqueue.ts";
 import { settleWaits } from "../release.ts";
 import { noteReruns } from "../rerun.ts";
-import { fieldOf, isLarge, type NewRun, skipAfterMs } from "./new-run.ts";
+import { fieldOf, isLarge, type NewRun } from "./new-run.ts";
 import {
   type GivenKey,
   giveKeys,
@@ -255,7 +255,7 @@ async function replace(
         ${column((run) => (isLarge(run) ? run.input : null))}::text[],
         ${byteas(column((run) => run.bytes))}::text[]::bytea[],
         ${column((run) => run.retry && JSON.stringify(run.retry))}::text[],
-        ${column((run) => skipAfterMs(run.version))}::float8[]
+        ${column((run) => run.skipAfterMs)}::float8[]
       ) as i(run_id, delay_ms, version_id, queue_id, priority, input, payload, tags, gates, json, bytes, retry,
         skip_after_ms)
     ),
