@@ -4,7 +4,13 @@ import { isRunId } from "../store/page.ts";
 const TYPE_NUMBER = /^([a-z]+)_([1-9]\d{0,9})$/;
 const MAX_NUMBER = 2 ** 31 - 1;
 
-const TYPES: Record<string, string> = { job: "Job", trigger: "Trigger", executor: "Executor" };
+const TYPES: Record<string, string> = {
+  job: "Job",
+  trigger: "Trigger",
+  calendar: "Calendar",
+  backfill: "Backfill",
+  executor: "Executor",
+};
 
 /** The id of a thing of a type, in whichever letter case. */
 export function writeId(type: string, id: string): string {

@@ -314,10 +314,18 @@ builder.mutationFields((t) => ({
       }),
   }),
   deleteJob: t.boolean({
-    description: "Its triggers go with it; runs that have begun go on.",
-    args: byName,
-    resolve: async (_root, { namespace, name }, context) => {
-      await deleteJob(context.definitions, await namespaceOf(context, namespace), name);
+    description: "Its triggers go with it, unless they are to be kept; runs that have begun go on.",
+    args: {
+      ...byName,
+      keepTriggers: t.arg.boolean({
+        defaultValue: false,
+        description:
+          "Its triggers stay, in ERROR, until they are reset to a new job of that name or updated with another.",
+      }),
+    },
+    resolve: async (_root, { namespace, name, keepTriggers }, context) => {
+      const namespaceId = await namespaceOf(context, namespace);
+      await deleteJob(context.definitions, namespaceId, name, keepTriggers ?? false);
       return true;
     },
   }),

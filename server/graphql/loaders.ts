@@ -4,6 +4,14 @@
  */
 import DataLoader from "dataloader";
 import type { Step } from "../core/execution.ts";
+import {
+  type Backfill,
+  type Progress,
+  readBackfills,
+  readBackfillsOfRuns,
+  readProgress,
+} from "../store/backfills.ts";
+import { type Calendar, readCalendars, readTriggerCalendars } from "../store/calendars.ts";
 import type { Sql } from "../store/connection.ts";
 import { readDead } from "../store/dead-letters.ts";
 import { type Executor, readExecutors, readRunningCounts } from "../store/executors.ts";
@@ -26,6 +34,7 @@ import {
   readPayloads,
   readRuns,
 } from "../store/runs.ts";
+import { readTriggerPauses, type TriggerPause } from "../store/trigger-scopes.ts";
 import { readTriggers, type Trigger } from "../store/triggers.ts";
 
 /** Null when there is no such thing. */
@@ -35,6 +44,15 @@ export interface Loaders {
   job: Load<number, Job>;
   jobActivity: Load<number, JobActivity>;
   trigger: Load<number, Trigger>;
+  /** The narrowest first. */
+  triggerPauses: Load<number, TriggerPause[]>;
+  /** The ids of the calendars that a trigger names. */
+  triggerCalendars: Load<number, number[]>;
+  calendar: Load<number, Calendar>;
+  backfill: Load<number, Backfill>;
+  backfillProgress: Load<number, Progress>;
+  /** The id of the backfill that started a run. */
+  backfillOfRun: Load<string, number>;
   run: Load<string, Run>;
   /** Outputs that did not come with their run. */
   output: Load<string, string>;
@@ -85,6 +103,12 @@ export function createLoaders(sql: Sql): Loaders {
     job: byId(readJobs, sql),
     jobActivity: batched((ids) => readJobActivity(sql, ids)),
     trigger: byId(readTriggers, sql),
+    triggerPauses: batched((ids) => readTriggerPauses(sql, ids)),
+    triggerCalendars: batched((ids) => readTriggerCalendars(sql, ids)),
+    calendar: byId(readCalendars, sql),
+    backfill: byId(readBackfills, sql),
+    backfillProgress: batched((ids) => readProgress(sql, ids)),
+    backfillOfRun: batched((ids) => readBackfillsOfRuns(sql, ids)),
     run: byId(readRuns, sql),
     output: batched((ids) => readOutputs(sql, ids)),
     outputBytes: batched((ids) => readOutputBytes(sql, ids)),

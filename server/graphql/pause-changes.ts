@@ -1,17 +1,14 @@
 /** Pausing and resuming runs, jobs, groups and namespaces. */
 import { checkName } from "../core/name.ts";
-import type { Principal } from "../core/principal.ts";
 import { notFound } from "../core/rejection.ts";
 import { checkText } from "../store/definitions.ts";
 import { findJob, type Job } from "../store/jobs.ts";
 import { byName } from "./arguments.ts";
 import { builder } from "./builder.ts";
+import { whoIs } from "./caller.ts";
 import { type Context, namespaceOf, present } from "./context.ts";
 import { JobType } from "./job.ts";
 import { RunType, runOf } from "./run.ts";
-
-const whoIs = ({ tokenId, authentication }: Principal): string =>
-  tokenId ?? (authentication ? "administrator" : "anybody");
 
 const words = (reason: string | null | undefined): string | null =>
   reason == null ? null : checkText(reason, "reason");
@@ -62,7 +59,7 @@ builder.mutationFields((t) => ({
   }),
   pauseJob: t.field({
     type: JobType,
-    description: "Its triggers go on; what they fire waits.",
+    description: "Its triggers go on, and what they fire waits; `pauseTriggers` stops them from firing.",
     args: { ...byName, ...reasoned },
     resolve: async (_root, { namespace, name, reason }, context) => {
       const job = await jobOf(context, namespace, name);

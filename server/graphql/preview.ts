@@ -1,18 +1,21 @@
 /** A look ahead: when a schedule that is not in use yet, or a trigger, fires next. */
 import type { InputShapeFromFields } from "@pothos/core";
 import { durationMs } from "../core/duration.ts";
-import { notFound } from "../core/rejection.ts";
 import { type FireTime, fireTime } from "../core/schedule/fire-time.ts";
 import { checkJitter, jitterOffset } from "../core/schedule/jitter.ts";
-import { zoneOf } from "../core/schedule/schedule.ts";
-import { checkSchedule, checkWindow, nextFires, type Schedule } from "../core/trigger.ts";
+import { checkSchedule, zoneOf } from "../core/schedule/schedule.ts";
+import { scheduleInWords } from "../core/schedule/words.ts";
+import { movedFrom } from "../core/trigger/allowed.ts";
+import { checkOnExcluded, checkWindow, type TriggerDef } from "../core/trigger/definition.ts";
+import { nextFires } from "../core/trigger.ts";
+import { resolveCalendars } from "../store/calendars.ts";
 import { readClock, under } from "../store/definitions.ts";
 import { pageSize } from "../store/page.ts";
-import { seedOf, upcoming } from "../store/triggers.ts";
+import { currentDefinition, seedOf, upcoming } from "../store/triggers.ts";
 import { builder } from "./builder.ts";
 import { type Context, namespaceOf } from "./context.ts";
 import { readSchedule, ScheduleInput } from "./schedule.ts";
-import { TriggerType } from "./trigger.ts";
+import { OnExcludedType, TriggerType } from "./trigger.ts";
 
 const FireTimeType = builder.objectRef<FireTime>("FireTime").implement({
   description: "A time at which a trigger fires, as the clocks of its time zone show it.",
@@ -22,14 +25,16 @@ const FireTimeType = builder.objectRef<FireTime>("FireTime").implement({
     offset: t.exposeString("offset", { description: "Its offset from UTC: -04:00." }),
     note: t.exposeString("note", {
       nullable: true,
-      description: "What the clocks do on that day, on a day on which they change.",
+      description:
+        "What the clocks do on that day, on a day on which they change; and whence a calendar has moved it.",
     }),
   }),
 });
 
 const previewArguments = builder.args((t) => ({
   schedule: t.field({ type: ScheduleInput, required: true }),
-  calendars: t.stringList(),
+  calendars: t.stringList({ description: "Names of calendars of the namespace." }),
+  onExcluded: t.field({ type: OnExcludedType, defaultValue: "SKIP" }),
   from: t.field({ type: "DateTime" }),
   first: t.int({ defaultValue: 10 }),
   startAt: t.field({ type: "DateTime" }),
@@ -51,8 +56,20 @@ builder.queryFields((t) => ({
     description: "As `previewSchedule`, with what the clocks show.",
     args: previewArguments,
     resolve: async (_root, asked, context) => {
-      const { schedule, fires } = await preview(asked, context);
-      return fires.map((at) => fireTime(zoneOf(schedule), at));
+      const { def, fires } = await preview(asked, context);
+      return fires.map((at) => shown(def, at));
+    },
+  }),
+  describeSchedule: t.string({
+    description: "A schedule in words: `At 07:30, Monday through Friday (Europe/Berlin)`.",
+    args: {
+      schedule: t.arg({ type: ScheduleInput, required: true }),
+      namespace: t.arg.string({ description: "The trigger's; unset: `default`." }),
+      name: t.arg.string({ description: "The trigger's, which H is hashed by." }),
+    },
+    resolve: async (_root, asked, context) => {
+      const { schedule, seed } = await named(asked, context);
+      return scheduleInWords(schedule, seed);
     },
   }),
 }));
@@ -62,29 +79,67 @@ builder.objectField(TriggerType, "upcoming", (t) =>
     type: [FireTimeType],
     description: "As `nextFires`, with what the clocks show.",
     args: { first: t.arg.int({ defaultValue: 10 }) },
-    resolve: (trigger, { first }) =>
-      upcoming(trigger, pageSize(first ?? 10)).map((at) => fireTime(zoneOf(trigger.schedule), at)),
+    resolve: async (trigger, { first }, { catalog }) => {
+      const def = await currentDefinition(catalog, trigger);
+      const fires = await upcoming(catalog, trigger, pageSize(first ?? 10));
+      return fires.map((at) => shown(def, at));
+    },
   }),
 );
+
+function shown(def: TriggerDef, at: number): FireTime {
+  const time = fireTime(zoneOf(def.schedule), at);
+  const from = movedFrom(def, at - def.offsetMs);
+  if (from === null) return time;
+  const moved = `moved from ${fireTime(zoneOf(def.schedule), from).local.slice(0, 10)} by a calendar`;
+  return { ...time, note: time.note === null ? moved : `${moved}; ${time.note}` };
+}
+
+/** A schedule that is checked, and what its H is hashed by. */
+async function named(
+  asked: Pick<InputShapeFromFields<typeof previewArguments>, "schedule" | "namespace" | "name">,
+  context: Context,
+) {
+  const { namespace, name } = asked;
+  const schedule = readSchedule(asked.schedule);
+  // Who may not see `default` may still preview, as long as no trigger is named.
+  const isNamed = namespace != null || name != null;
+  const namespaceId = isNamed ? await namespaceOf(context, namespace) : 0;
+  const seed = seedOf({ namespaceId, name: name ?? "" });
+  under(`schedule.${schedule.kind}`, () => checkSchedule(schedule, seed));
+  return { schedule, seed };
+}
 
 async function preview(
   asked: InputShapeFromFields<typeof previewArguments>,
   context: Context,
-): Promise<{ schedule: Schedule; fires: number[] }> {
-  const { startAt = null, endAt = null, from, first, jitter, namespace, name } = asked;
-  const schedule = readSchedule(asked.schedule);
+): Promise<{ def: TriggerDef; fires: number[] }> {
+  const { startAt = null, endAt = null, from, first, jitter, namespace } = asked;
   checkWindow(startAt, endAt);
-  // Who may not see `default` may still preview, as long as no trigger is named.
-  const named = namespace != null || name != null;
-  const namespaceId = named ? await namespaceOf(context, namespace) : 0;
-  const seed = seedOf({ namespaceId, name: name ?? "" });
-  under(`schedule.${schedule.kind}`, () => checkSchedule(schedule, seed));
+  const { schedule, seed } = await named(asked, context);
   const jitterMs = jitter == null ? null : durationMs(jitter, "jitter");
   if (jitterMs !== null) checkJitter(jitterMs, schedule);
-  const [calendar] = asked.calendars ?? [];
-  if (calendar !== undefined) throw notFound(`calendar "${calendar}"`, "calendars");
-  const after = from ?? (await readClock(context.database.sql)).getTime();
+  const onExcluded = asked.onExcluded ?? "SKIP";
+  checkOnExcluded(onExcluded, schedule, seed);
+  const { sql } = context.database;
+  const names = asked.calendars ?? [];
+  const chain =
+    names.length === 0
+      ? []
+      : (await resolveCalendars(sql, await namespaceOf(context, namespace), names)).versionIds;
+  const calendars = await context.catalog.calendars(chain);
+  const after = from ?? (await readClock(sql)).getTime();
   const offsetMs = jitterOffset(seed, jitterMs);
-  const def = { schedule, startAt, endAt, anchorAt: after, firedCount: 0, seed, offsetMs };
-  return { schedule, fires: nextFires(def, after, pageSize(first ?? 10)) };
+  const def = {
+    schedule,
+    startAt,
+    endAt,
+    anchorAt: after,
+    firedCount: 0,
+    seed,
+    offsetMs,
+    calendars,
+    onExcluded,
+  };
+  return { def, fires: nextFires(def, after, pageSize(first ?? 10)) };
 }

@@ -8,9 +8,9 @@ import { connectionOf, pageArguments, pageCost } from "./connection.ts";
 import { namespaceShown, visible } from "./context.ts";
 import { JobType } from "./job.ts";
 import { type LogChunk, readLogCursor } from "./log.ts";
+import { OccurrenceType } from "./occurrence.ts";
 import { RunConnection, RunState, RunType, runOf } from "./run.ts";
 import { LogChunkType } from "./run-parts.ts";
-import { OccurrenceType } from "./trigger.ts";
 
 export const RunFilter = builder.inputType("RunFilter", {
   fields: (t) => ({

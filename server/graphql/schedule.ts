@@ -3,7 +3,7 @@ import { durationMs, parseDuration } from "../core/duration.ts";
 import { badInput } from "../core/rejection.ts";
 import { formatInterval, readInterval } from "../core/schedule/calendar-interval.ts";
 import { WEEKDAYS } from "../core/schedule/daily-time-interval.ts";
-import type { Schedule } from "../core/trigger.ts";
+import type { Schedule } from "../core/schedule/schedule.ts";
 import { under } from "../store/definitions.ts";
 import { builder } from "./builder.ts";
 
@@ -15,7 +15,7 @@ const ZONE = "An IANA name such as Europe/Berlin.";
 
 type ScheduleOf<Kind extends Schedule["kind"]> = Extract<Schedule, { kind: Kind }>;
 
-const CronDialect = builder.enumType("CronDialect", {
+export const CronDialect = builder.enumType("CronDialect", {
   values: {
     UNIX: { description: "5 fields, or 6 with seconds first; 0 and 7 are Sunday." },
     QUARTZ: { description: "6 fields with seconds first, or 7 with years last; 1 is Sunday." },
@@ -39,7 +39,7 @@ const MissingDay = builder.enumType("MissingDay", {
     SKIP: { description: "It does not fire in that month." },
   } as const,
 });
-const Weekday = builder.enumType("Weekday", { values: WEEKDAYS });
+export const Weekday = builder.enumType("Weekday", { values: WEEKDAYS });
 
 const OnceSchedule = builder.objectRef<ScheduleOf<"once">>("OnceSchedule").implement({
   fields: (t) => ({ at: t.expose("at", { type: "DateTime" }) }),

@@ -1,8 +1,16 @@
 /** Triggers, and what became of their due times. trigger-changes.ts changes them. */
-import type { Misfire } from "../core/trigger.ts";
-import { listOccurrences, OCCURRENCE_OUTCOMES, type Occurrence } from "../store/occurrences.ts";
+import { scheduleInWords } from "../core/schedule/words.ts";
+import type { OnExcluded } from "../core/trigger/definition.ts";
+import type { Misfire } from "../core/trigger/misfire.ts";
 import { pageSize } from "../store/page.ts";
-import { findTrigger, listTriggers, type Trigger, type TriggerState, upcoming } from "../store/triggers.ts";
+import {
+  findTrigger,
+  listTriggers,
+  seedOf,
+  type Trigger,
+  type TriggerState,
+  upcoming,
+} from "../store/triggers.ts";
 import { byName } from "./arguments.ts";
 import { builder } from "./builder.ts";
 import { connectionOf, pageArguments, pageCost } from "./connection.ts";
@@ -29,32 +37,31 @@ export const MisfirePolicy = builder.enumType("MisfirePolicy", {
   } satisfies Record<Misfire["policy"], object>,
 });
 
+export const WINDOW =
+  "Times that were missed by more than this are not made up for, whatever the policy; unset: however long ago.";
+
 const MisfireType = builder.objectRef<Misfire>("Misfire").implement({
   fields: (t) => ({
     policy: t.expose("policy", { type: MisfirePolicy }),
     threshold: t.expose("thresholdMs", { type: "Duration" }),
     limit: t.exposeInt("limit"),
-  }),
-});
-
-export const OccurrenceType = builder.objectRef<Occurrence>("Occurrence").implement({
-  description: "One nominal due time of a trigger and what became of it.",
-  fields: (t) => ({
-    scheduledAt: t.expose("scheduledAt", { type: "DateTime" }),
-    until: t.expose("until", {
-      type: "DateTime",
+    window: t.field({
+      type: "Duration",
       nullable: true,
-      description: "The last of them when this stands for a range of times that were passed over.",
+      description: WINDOW,
+      resolve: ({ windowMs }) => windowMs,
     }),
-    count: t.exposeInt("count"),
-    outcome: t.expose("outcome", {
-      type: builder.enumType("OccurrenceOutcome", { values: OCCURRENCE_OUTCOMES }),
-    }),
-    firedAt: t.expose("firedAt", { type: "DateTime", nullable: true }),
   }),
 });
 
-const OccurrenceConnection = builder.connectionObject({ type: OccurrenceType, name: "OccurrenceConnection" });
+export const OnExcludedType = builder.enumType("OnExcluded", {
+  description: "What becomes of a time that a calendar excludes.",
+  values: {
+    SKIP: { description: "It does not fire." },
+    NEXT_DAY: { description: "It fires at the same time of the next day that the calendars include." },
+    PREVIOUS_DAY: { description: "It fires at the same time of the last day before that they include." },
+  } satisfies Record<OnExcluded, object>,
+});
 
 export const JITTER =
   "Every time is put off by up to this: by how much is the trigger's own and never changes.";
@@ -69,8 +76,11 @@ builder.node(TriggerType, {
       resolve: ({ namespaceId }, _args, { catalog }) => catalog.namespaceName(namespaceId),
     }),
     name: t.exposeString("name"),
+    group: t.exposeString("group", { description: "For pausing several triggers at once." }),
     job: t.field({ type: JobType, resolve: ({ jobId }, _args, { load }) => present(load.job(jobId)) }),
     schedule: t.expose("schedule", { type: ScheduleType }),
+    scheduleInWords: t.string({ resolve: (trigger) => scheduleInWords(trigger.schedule, seedOf(trigger)) }),
+    onExcluded: t.expose("onExcluded", { type: OnExcludedType }),
     startAt: t.expose("startAt", { type: "DateTime", nullable: true }),
     endAt: t.expose("endAt", {
       type: "DateTime",
@@ -82,7 +92,13 @@ builder.node(TriggerType, {
     priority: t.exposeInt("priority", { nullable: true, description: "Null: the job's." }),
     input: t.expose("input", { type: "JSON", nullable: true, description: "Null: the job's." }),
     state: t.expose("state", { type: TriggerStateType }),
-    reason: t.exposeString("reason", { nullable: true, description: "Why it is paused or in error." }),
+    reason: t.string({
+      nullable: true,
+      description: "Why it is paused or in error.",
+      resolve: async ({ id, state, reason }, _args, { load }) =>
+        state === "PAUSED" ? (await load.triggerPauses(id))?.[0]?.reason : reason,
+    }),
+    version: t.exposeInt("version", { description: "Grows with every change of it and of its pauses." }),
     firedCount: t.exposeInt("firedCount"),
     nextFireAt: t.field({
       type: "DateTime",
@@ -99,22 +115,14 @@ builder.node(TriggerType, {
       type: ["DateTime"],
       description: "None while it is paused, blocked or over. A fixed delay's are the earliest possible.",
       args: { first: t.arg.int({ defaultValue: 10 }) },
-      resolve: (trigger, { first }) => upcoming(trigger, pageSize(first ?? 10)),
-    }),
-    occurrences: t.field({
-      type: OccurrenceConnection,
-      description: "Newest first.",
-      complexity: pageCost,
-      args: pageArguments,
-      resolve: async ({ id }, page, { database }) =>
-        connectionOf(await listOccurrences(database.sql, id, page)),
+      resolve: (trigger, { first }, { catalog }) => upcoming(catalog, trigger, pageSize(first ?? 10)),
     }),
     createdAt: t.expose("createdAt", { type: "DateTime" }),
     updatedAt: t.expose("updatedAt", { type: "DateTime" }),
   }),
 });
 
-const TriggerConnection = builder.connectionObject({ type: TriggerType, name: "TriggerConnection" });
+export const TriggerConnection = builder.connectionObject({ type: TriggerType, name: "TriggerConnection" });
 
 builder.objectField(JobType, "triggers", (t) =>
   t.field({
@@ -130,6 +138,7 @@ builder.objectField(JobType, "triggers", (t) =>
 const TriggerFilter = builder.inputType("TriggerFilter", {
   fields: (t) => ({
     job: t.string({ description: "The job's name." }),
+    group: t.string(),
     state: t.field({ type: TriggerStateType }),
     search: t.string({ description: "A part of the name, in any letter case." }),
   }),

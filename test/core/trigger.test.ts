@@ -1,23 +1,10 @@
 /** Triggers: first and next due times of each kind, and what becomes of the times that were missed. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { WEEKDAYS } from "../../server/core/schedule/daily-time-interval.ts";
 import { checkJitter, jitterOffset } from "../../server/core/schedule/jitter.ts";
-import {
-  afterRunEnded,
-  checkMisfire,
-  checkSchedule,
-  checkWindow,
-  DEFAULT_MISFIRE,
-  decideFire,
-  firstFire,
-  type Misfire,
-  memoKey,
-  nextFire,
-  nextFires,
-  type Schedule,
-  type TriggerDef,
-} from "../../server/core/trigger.ts";
+import { checkSchedule, type Schedule } from "../../server/core/schedule/schedule.ts";
+import { checkWindow, type TriggerDef } from "../../server/core/trigger/definition.ts";
+import { afterRunEnded, firstFire, memoKey, nextFire, nextFires } from "../../server/core/trigger.ts";
 
 const T0 = Date.UTC(2027, 0, 1, 9);
 const MINUTE = 60_000;
@@ -51,14 +38,6 @@ const workingHours = (minutes: number, repeat?: number): Schedule => ({
   timeZone: "Europe/Berlin",
   ...(repeat === undefined ? {} : { repeat }),
 });
-const aroundTheClock: Schedule = {
-  kind: "dailyTimeInterval",
-  everyMs: MINUTE / 2,
-  from: "00:00",
-  until: "23:59:59",
-  weekdays: WEEKDAYS,
-  timeZone: "UTC",
-};
 const def = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef => ({
   schedule,
   startAt: null,
@@ -67,6 +46,8 @@ const def = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef => 
   seed: "default/nightly",
   firedCount: 0,
   offsetMs: 0,
+  calendars: [],
+  onExcluded: "SKIP",
   ...more,
 });
 
@@ -80,11 +61,6 @@ describe("a trigger that fires once", () => {
     const once = def({ kind: "once", at: T0 });
     expect(nextFire(once, T0 - 1)).toBe(T0);
     expect(nextFire(once, T0)).toBeNull();
-    expect(decideFire(once, T0, T0 + 5, DEFAULT_MISFIRE)).toEqual({
-      fires: [{ scheduledAt: T0, outcome: "FIRED" }],
-      skipped: null,
-      nextAt: null,
-    });
   });
 
   it("can never fire outside its window", () => {
@@ -242,7 +218,6 @@ describe("a fixed delay", () => {
   });
 
   it("has no next due time until its run has ended", () => {
-    expect(decideFire(def(delayed), T0, T0, DEFAULT_MISFIRE).nextAt).toBeNull();
     expect(afterRunEnded(def(delayed, { firedCount: 1 }), T0 + 7)).toBe(T0 + 7 + HOUR);
     expect(afterRunEnded(def({ kind: "fixedRate", everyMs: HOUR }), T0)).toBeNull();
   });
@@ -254,241 +229,11 @@ describe("a fixed delay", () => {
     expect(firstFire(def({ ...delayed, repeat: 1 }, { firedCount: 2 }), T0)).toBeNull();
   });
 
-  it("goes on after a missed time that is not made up for", () => {
-    const decision = decideFire(def(delayed), T0, T0 + 5 * MINUTE, { ...DEFAULT_MISFIRE, policy: "SKIP" });
-    expect(decision).toEqual({
-      fires: [],
-      skipped: { from: T0, to: T0, count: 1, exact: true },
-      nextAt: T0 + 5 * MINUTE + HOUR,
-    });
-  });
-
   it("is previewed as if its runs took no time", () => {
     expect(nextFires(def(delayed), T0, 2)).toEqual([T0 + HOUR, T0 + 2 * HOUR]);
     expect(nextFires(def({ ...delayed, repeat: 2 }, { firedCount: 2 }), T0, 9)).toEqual([T0 + HOUR]);
     expect(nextFires(def(delayed, { startAt: T0 + 5 }), T0, 2)).toEqual([T0 + 5, T0 + 5 + HOUR]);
     expect(nextFires(def(delayed, { endAt: T0 + 2 * HOUR }), T0, 9)).toEqual([T0 + HOUR, T0 + 2 * HOUR]);
-  });
-});
-
-describe("a due trigger", () => {
-  const hourly = def(cron("0 * * * *"));
-  const misfire = (policy: Misfire["policy"], limit = 100): Misfire => ({
-    policy,
-    thresholdMs: MINUTE,
-    limit,
-  });
-
-  it.each([
-    [0, "FIRED"],
-    [1_000, "FIRED"],
-    [1_001, "LATE"],
-    [60_000, "LATE"],
-    [60_001, "MISFIRED"],
-  ])("that is %d ms late counts as %s", (lateMs, outcome) => {
-    const decision = decideFire(hourly, T0, T0 + lateMs, DEFAULT_MISFIRE);
-    expect(decision).toEqual({ fires: [{ scheduledAt: T0, outcome }], skipped: null, nextAt: T0 + HOUR });
-  });
-
-  it("does not fire early", () => {
-    expect(decideFire(hourly, T0, T0 - 1, DEFAULT_MISFIRE)).toEqual({ fires: [], skipped: null, nextAt: T0 });
-  });
-
-  it("fires every time within the threshold, one after the other", () => {
-    const everySecond = def(cron("* * * * * *"));
-    const decision = decideFire(everySecond, T0, T0 + 30_000, DEFAULT_MISFIRE);
-    expect(decision).toEqual({
-      fires: [{ scheduledAt: T0, outcome: "LATE" }],
-      skipped: null,
-      nextAt: T0 + 1_000,
-    });
-  });
-
-  // Down from 9:30 to 11:27 (SEMANTICS Q8): 10:00 and 11:00 were missed.
-  it("makes up for the latest missed time only, under FIRE_ONCE", () => {
-    expect(decideFire(hourly, at("10:00"), at("11:27"), misfire("FIRE_ONCE"))).toEqual({
-      fires: [{ scheduledAt: at("11:00"), outcome: "MISFIRED" }],
-      skipped: { from: at("10:00"), to: at("10:00"), count: 1, exact: true },
-      nextAt: at("12:00"),
-    });
-  });
-
-  it("makes up for all missed times in order, under FIRE_ALL", () => {
-    expect(decideFire(hourly, at("10:00"), at("11:27"), misfire("FIRE_ALL"))).toEqual({
-      fires: [
-        { scheduledAt: at("10:00"), outcome: "MISFIRED" },
-        { scheduledAt: at("11:00"), outcome: "MISFIRED" },
-      ],
-      skipped: null,
-      nextAt: at("12:00"),
-    });
-  });
-
-  it("makes up for none, under SKIP", () => {
-    expect(decideFire(hourly, at("10:00"), at("11:27"), misfire("SKIP"))).toEqual({
-      fires: [],
-      skipped: { from: at("10:00"), to: at("11:00"), count: 2, exact: true },
-      nextAt: at("12:00"),
-    });
-  });
-
-  it("still fires when it is late by exactly the threshold, under SKIP", () => {
-    const decision = decideFire(hourly, T0, T0 + MINUTE, misfire("SKIP"));
-    expect(decision).toMatchObject({ fires: [{ scheduledAt: T0, outcome: "LATE" }], skipped: null });
-  });
-
-  it("keeps a time that is still within the threshold, under SKIP", () => {
-    const decision = decideFire(hourly, at("10:00"), at("12:00:30"), misfire("SKIP"));
-    expect(decision.skipped).toEqual({ from: at("10:00"), to: at("11:00"), count: 2, exact: true });
-    expect(decision.nextAt).toBe(at("12:00"));
-  });
-
-  it("lets a time within the threshold stand for those before it, under FIRE_ONCE", () => {
-    expect(decideFire(hourly, at("10:00"), at("12:00:30"), misfire("FIRE_ONCE"))).toEqual({
-      fires: [{ scheduledAt: at("12:00"), outcome: "LATE" }],
-      skipped: { from: at("10:00"), to: at("11:00"), count: 2, exact: true },
-      nextAt: at("13:00"),
-    });
-  });
-
-  it("makes up for no more than the limit, the latest ones, under FIRE_ALL", () => {
-    const decision = decideFire(hourly, at("10:00"), at("15:27"), misfire("FIRE_ALL", 2));
-    expect(decision.fires.map(({ scheduledAt }) => scheduledAt)).toEqual([at("14:00"), at("15:00")]);
-    expect(decision.skipped).toEqual({ from: at("10:00"), to: at("13:00"), count: 4, exact: true });
-  });
-
-  it("makes up for missed times that lie before its end, also after it", () => {
-    const ended = def(cron("0 * * * *"), { endAt: at("11:00") });
-    expect(decideFire(ended, at("10:00"), at("15:27"), misfire("FIRE_ONCE"))).toEqual({
-      fires: [{ scheduledAt: at("11:00"), outcome: "MISFIRED" }],
-      skipped: { from: at("10:00"), to: at("10:00"), count: 1, exact: true },
-      nextAt: null,
-    });
-  });
-
-  it("counts the missed times of a fixed rate exactly, however many", () => {
-    const rapid = def({ kind: "fixedRate", everyMs: 100 });
-    const year = 365 * 24 * HOUR;
-    expect(decideFire(rapid, T0, T0 + year, misfire("FIRE_ALL", 3))).toEqual({
-      fires: [-200, -100, 0].map((back) => ({
-        scheduledAt: T0 + year + back,
-        outcome: "FIRED",
-      })),
-      skipped: { from: T0, to: T0 + year - 300, count: year / 100 - 2, exact: true },
-      nextAt: T0 + year + 100,
-    });
-  });
-
-  it("is decided after a year's downtime without walking through every missed second", () => {
-    const everySecond = def(cron("* * * * * *"));
-    const now = T0 + 365 * 24 * HOUR + 400;
-    const decision = decideFire(everySecond, T0, now, misfire("FIRE_ALL", 2));
-    expect(decision.fires.map(({ scheduledAt }) => now - scheduledAt)).toEqual([1_400, 400]);
-    expect(decision.skipped).toMatchObject({ from: T0, to: now - 2_400, exact: false });
-    expect(decision.nextAt).toBe(now + 600);
-  });
-
-  it("finds the latest missed time of a schedule that was busy long ago", () => {
-    const january = def(cron("* * * 1 *"));
-    const now = Date.UTC(2027, 11, 24);
-    const decision = decideFire(january, T0, now, misfire("FIRE_ONCE"));
-    expect(decision.fires).toEqual([{ scheduledAt: Date.UTC(2027, 0, 31, 23, 59), outcome: "MISFIRED" }]);
-    expect(decision.nextAt).toBe(Date.UTC(2028, 0, 1));
-  });
-
-  it("makes up for the latest missed times, however many there were before", () => {
-    const busy = fc.constantFrom(
-      ...["*/5 * * * * *", "7,23,24 * * * * *", "* * * * *"].map((expression) => cron(expression)),
-      aroundTheClock,
-    );
-    const lateMs = fc.integer({ min: 24 * HOUR, max: 900 * 24 * HOUR });
-    fc.assert(
-      fc.property(busy, lateMs, fc.integer({ min: 1, max: 9 }), (schedule, down, limit) => {
-        const trigger = def(schedule);
-        const now = T0 + down;
-        const recent = nextFires(trigger, now - 10 * MINUTE, 200).filter((time) => time <= now);
-        const decision = decideFire(trigger, T0, now, misfire("FIRE_ALL", limit));
-        expect(decision.fires.map(({ scheduledAt }) => scheduledAt)).toEqual(recent.slice(-limit));
-        expect(decision.skipped).toEqual({
-          from: T0,
-          to: recent.at(-1 - limit),
-          count: 1_000 - limit,
-          exact: false,
-        });
-      }),
-    );
-  });
-
-  it("asks the given function for the next fire, so that a memory can stand in between", () => {
-    const asked: number[] = [];
-    decideFire(hourly, T0, T0, DEFAULT_MISFIRE, (trigger, after) => {
-      asked.push(after);
-      return nextFire(trigger, after);
-    });
-    expect(asked).toEqual([T0]);
-  });
-
-  it("accounts for every missed time exactly once, under every policy", () => {
-    const schedules = fc.oneof(
-      fc.constantFrom(cron("*/7 * * * *"), cron("0 */3 * * *"), cron("30 4 * * 1,3"), cron("15 9 * * *")),
-      fc.constantFrom(everyDays(1), everyDays(3), workingHours(7), workingHours(25, 40)),
-      fc.record({
-        kind: fc.constant("fixedRate" as const),
-        everyMs: fc.integer({ min: MINUTE, max: 5 * HOUR }),
-        repeat: fc.nat(2_000),
-      }),
-    );
-    const misfires = fc.record({
-      policy: fc.constantFrom("SKIP" as const, "FIRE_ONCE" as const, "FIRE_ALL" as const),
-      thresholdMs: fc.constantFrom(1_000, MINUTE, HOUR),
-      limit: fc.integer({ min: 1, max: 20 }),
-    });
-    const until = fc.option(fc.integer({ min: 0, max: 90 * HOUR }));
-    const offset = fc.oneof(fc.constant(0), fc.nat(2 * HOUR));
-    fc.assert(
-      fc.property(
-        schedules,
-        misfires,
-        fc.nat(80 * HOUR),
-        until,
-        offset,
-        (schedule, policy, down, end, offsetMs) => {
-          const trigger = def(schedule, { endAt: end === null ? null : T0 + end, offsetMs });
-          const dueAt = firstFire(trigger, T0);
-          fc.pre(dueAt !== null);
-          if (dueAt === null) return;
-          const now = dueAt + down;
-          const decision = decideFire(trigger, dueAt, now, policy);
-
-          const chain: number[] = [];
-          const last = Math.max(decision.nextAt ?? 0, now);
-          for (let time: number | null = dueAt; time !== null && time <= last; time = nextFire(trigger, time))
-            chain.push(time);
-          const settled = chain.filter((time) => time < (decision.nextAt ?? Number.POSITIVE_INFINITY));
-          const { fires, skipped } = decision;
-          expect(fires.length + (skipped?.count ?? 0)).toBe(settled.length);
-          expect(fires.map(({ scheduledAt }) => scheduledAt)).toEqual(
-            settled.slice(settled.length - fires.length),
-          );
-          if (skipped) {
-            const passed = settled.slice(0, settled.length - fires.length);
-            expect([skipped.from, skipped.to]).toEqual([passed[0], passed.at(-1)]);
-          }
-          for (const { scheduledAt, outcome } of fires) {
-            expect(outcome === "MISFIRED").toBe(now - scheduledAt > policy.thresholdMs);
-          }
-          if (policy.policy === "SKIP" || down <= policy.thresholdMs) {
-            expect(fires.some(({ outcome }) => outcome === "MISFIRED")).toBe(false);
-          } else {
-            expect(fires).toHaveLength(
-              Math.min(settled.length, policy.policy === "FIRE_ONCE" ? 1 : policy.limit),
-            );
-            if (decision.nextAt !== null) expect(decision.nextAt).toBeGreaterThan(now);
-          }
-        },
-      ),
-      { numRuns: 500 },
-    );
   });
 });
 
@@ -528,17 +273,5 @@ describe("a schedule as given", () => {
     expect(() => checkWindow(T0, T0 - 1)).toThrow(
       expect.objectContaining({ code: "BAD_INPUT", field: "endAt" }),
     );
-  });
-
-  it("has a misfire rule within limits", () => {
-    expect(() => checkMisfire(DEFAULT_MISFIRE)).not.toThrow();
-    for (const [rule, field] of [
-      [{ thresholdMs: 999 }, "threshold"],
-      [{ thresholdMs: Number.NaN }, "threshold"],
-      [{ limit: 0 }, "limit"],
-      [{ limit: 1_001 }, "limit"],
-    ] as const) {
-      expect(() => checkMisfire({ ...DEFAULT_MISFIRE, ...rule })).toThrow(expect.objectContaining({ field }));
-    }
   });
 });

@@ -304,14 +304,14 @@ test("of dead letters with one key, one is put back", async () => {
   expect(done).toMatchObject({ matched: 3, changed: 1 });
 });
 
-test("a trigger's fire that finds the key held makes no run and is noted as skipped", async () => {
+test("a trigger's fire that finds the key held makes no run and is noted as discarded", async () => {
   const guard = await t.lead();
   const fire = createFire(t.context);
   const due = async (name: string, schedule: object) => {
     await t.sql`
-      insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
-      select 1, id, ${name}, ${t.sql.json(schedule as never)},
-        '{"policy": "SKIP", "thresholdMs": 3600000, "limit": 1}', 'NORMAL', escapement.clock() - interval '100 ms'
+      insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at, created_at)
+      select 1, id, ${name}, ${t.sql.json(schedule as never)}, '{"policy": "SKIP", "thresholdMs": 3600000, "limit": 1}',
+        'NORMAL', escapement.clock() - interval '100 ms', escapement.clock() - interval '100 ms'
       from escapement.job where name = 'only'`;
   };
   await due("one", { kind: "fixedRate", everyMs: 86_400_000 });
@@ -320,8 +320,8 @@ test("a trigger's fire that finds the key held makes no run and is noted as skip
   const rows = await t.sql`
     select t.name, t.state, o.outcome, t.next_at > escapement.clock() as later from escapement.occurrence o
     join escapement.trigger t on t.id = o.trigger_id order by o.outcome`;
-  expect(rows.map(({ outcome }) => outcome)).toEqual(["FIRED", "SKIPPED"]);
-  expect(rows[1]).toMatchObject({ state: "NORMAL", later: true });
+  expect(rows.map(({ outcome }) => outcome)).toEqual(["DISCARDED", "FIRED"]);
+  expect(rows[0]).toMatchObject({ state: "NORMAL", later: true });
   expect(await count()).toBe(1);
   const [held] = await t.sql`select id from escapement.run`;
   expect((await start("only", null)).id).toBe(held?.id);

@@ -178,7 +178,7 @@ const TABLE: [string, string, string | undefined, Record<string, unknown>?][] = 
   [
     `{ previewSchedule(schedule: { fixedRate: { every: "PT1H" } }, calendars: ["holidays"]) }`,
     "NOT_FOUND",
-    "calendars",
+    "calendars[0]",
   ],
   [`{ previewSchedule(schedule: { cron: { expression: "x" } }) }`, "BAD_INPUT", "schedule.cron.expression"],
   [`{ previewSchedule(schedule: { fixedRate: { every: "PT1H" } }, first: 1000) }`, "BAD_INPUT", "first"],

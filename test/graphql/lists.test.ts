@@ -225,7 +225,7 @@ test("jobs, triggers, executors and occurrences have pages, too", async () => {
   }
   await server.database.sql`
     insert into escapement.occurrence (trigger_id, scheduled_at, outcome)
-    select id, now() - n * interval '1 hour', 'SKIPPED' from escapement.trigger, generate_series(1, 7) n where name = 'hourly'`;
+    select id, now() - n * interval '1 hour', 'PAUSED' from escapement.trigger, generate_series(1, 7) n where name = 'hourly'`;
   const names = Array.from({ length: 7 }, (_, n) => `paged-${n}`);
   for (const [list, filter] of [
     ["jobs", `{ tags: ["paged"], type: "paged" }`],

@@ -33,6 +33,8 @@ test("operators start, stop and pause; administrators define; everybody else rea
       ...["redriveDeadLetter", "redriveDeadLetters", "discardDeadLetter", "discardDeadLetters"],
       ...["drainExecutor", "undrainExecutor"],
       ...["suspendRun", "resumeRun", "pauseJob", "resumeJob"],
+      ...["pauseTriggers", "resumeTriggers", "resetTrigger", "fireTrigger"],
+      ...["createBackfill", "pauseBackfill", "resumeBackfill", "cancelBackfill"],
       ...["pauseGroup", "resumeGroup", "pauseNamespace", "resumeNamespace"],
     ].sort(),
   );
@@ -40,12 +42,13 @@ test("operators start, stop and pause; administrators define; everybody else rea
     [
       "tokens",
       ...["createJob", "updateJob", "deleteJob", "createTrigger", "updateTrigger", "deleteTrigger"],
+      ...["createCalendar", "updateCalendar", "importCalendar", "deleteCalendar"],
       "updateGroup",
       "updateNamespace",
       ...["createToken", "revokeToken"],
     ].sort(),
   );
-  expect(having("administerAll")).toEqual(["createNamespace"]);
+  expect(having("administerAll")).toEqual(["createNamespace", "timeZoneUpdates"]);
 });
 
 test("a field without a rule is refused to everybody", async () => {

@@ -20,7 +20,14 @@ export type AttemptOutcome =
   | "CANCELLED";
 export type TriggerState = "NORMAL" | "PAUSED" | "BLOCKED" | "COMPLETE" | "ERROR";
 export type ExecutorState = "ONLINE" | "DRAINING" | "OFFLINE" | "LEFT";
-export type OccurrenceOutcome = "FIRED" | "LATE" | "MISFIRED" | "SKIPPED" | "PAUSED" | "DISCARDED";
+export type OccurrenceOutcome =
+  | "FIRED"
+  | "LATE"
+  | "DST_SHIFTED"
+  | "MISFIRED"
+  | "EXCLUDED"
+  | "PAUSED"
+  | "DISCARDED";
 
 /** A family of colours that stay apart for colour-blind eyes: amber, cyan, blue, green, vermilion, grey. */
 export type Tone = "waiting" | "ready" | "running" | "good" | "bad" | "quiet";
@@ -90,7 +97,8 @@ const OCCURRENCE_FACES: Record<OccurrenceOutcome, Face> = {
   FIRED: { word: "Fired", icon: "check", tone: "good" },
   LATE: { word: "Fired late", icon: "clock", tone: "waiting" },
   MISFIRED: { word: "Misfired", icon: "cross", tone: "bad" },
-  SKIPPED: { word: "Skipped", icon: "skip", tone: "quiet" },
+  DST_SHIFTED: { word: "Fired, shifted by the clocks", icon: "clock", tone: "good" },
+  EXCLUDED: { word: "Excluded", icon: "skip", tone: "quiet" },
   PAUSED: { word: "Paused", icon: "pause", tone: "waiting" },
   DISCARDED: { word: "Discarded", icon: "ban", tone: "quiet" },
 };
