@@ -1,5 +1,4 @@
 /** A calendar from the text of an iCalendar file: created, or replaced when it is there. */
-import { readIcs } from "../core/calendar/ics.ts";
 import { checkName } from "../core/name.ts";
 import {
   addCalendar,
@@ -38,6 +37,8 @@ export async function importCalendar(
 ): Promise<ChangedCalendar & { skipped: string[] }> {
   const name = checkName(input.name, "name");
   const now = (await readClock(definitions.sql)).getTime();
+  // Loaded where it is wanted only.
+  const { readIcs } = await import("../core/calendar/ics.ts");
   const { rules, skipped, timeZone } = readIcs(input.ics, {
     from: input.from ?? now - YEAR_MS,
     until: input.until ?? now + YEARS_AHEAD * YEAR_MS,

@@ -9,8 +9,8 @@ import { exclusionOf } from "./exclusion.ts";
 import type { Calendar } from "./rule.ts";
 
 export { checkCalendar } from "./check.ts";
-export type { Calendar, CalendarRule, Holiday, Period } from "./rule.ts";
-export { type ExcludedStretch, excludedStretches } from "./stretches.ts";
+export type { Calendar, CalendarRule } from "./rule.ts";
+export { excludedStretches } from "./stretches.ts";
 
 /** Why an instant does not count. */
 export interface ExcludedBy {
@@ -39,7 +39,7 @@ export function exclusionAt(calendars: readonly Calendar[], timeZone: string, at
   return { name: by.name, label: exclusionOf(by.rule).labelAt(by.timeZone ?? timeZone, at), until };
 }
 
-/** Far more than any chain needs whose calendars leave something over, and at worst some ten milliseconds. */
+/** Far more than any chain needs whose calendars leave something over, and at worst some tens of milliseconds. */
 const MAX_STEPS = 10_000;
 
 /**

@@ -18,26 +18,22 @@ export function readSeconds(expression: string, dialect: Dialect): CronSpec {
 }
 
 export function cronSeconds(spec: CronSpec): WallRule {
-  const seconds = runEnds(spec.seconds, 60);
-  const minutes = runEnds(spec.minutes, 60);
-  const hours = runEnds(spec.hours, 24);
-  const wholeMinutes = spec.seconds.length === 60;
-  const wholeHours = wholeMinutes && spec.minutes.length === 60;
-  const wholeDays = wholeHours && spec.hours.length === 24;
+  const [seconds, minutes, hours] = [new Set(spec.seconds), new Set(spec.minutes), new Set(spec.hours)];
+  const wholeMinutes = seconds.size === 60;
+  const wholeHours = wholeMinutes && minutes.size === 60;
+  const unitSeconds = wholeHours ? (hours.size === 24 ? 86_400 : 3_600) : wholeMinutes ? 60 : 1;
   const matchesDay = dayMatcher(spec);
 
-  /** The end of the largest unit, or row of units, that begins or goes on at `local` and matches wholly. */
+  /** The end of the largest unit around `local` that matches wholly; `local` itself when its second does not match. */
   const step = (local: number): number => {
     const day = Math.floor(local / DAY_MS);
-    const ofDay = Math.floor((local - day * DAY_MS) / 1000);
-    const [hour, minute, second] = [Math.floor(ofDay / 3600), Math.floor(ofDay / 60) % 60, ofDay % 60];
-    const [hoursTo, minutesTo, secondsTo] = [hours[hour] ?? 0, minutes[minute] ?? 0, seconds[second] ?? 0];
-    if (hoursTo <= hour || minutesTo <= minute || secondsTo <= second || !matchesDay(day)) return local;
-    const at = (ofDay: number): number => day * DAY_MS + ofDay * 1000;
-    if (wholeDays) return at(86_400);
-    if (wholeHours) return at(hoursTo * 3600);
-    if (wholeMinutes) return at(hour * 3600 + minutesTo * 60);
-    return at(ofDay - second + secondsTo);
+    const second = Math.floor((local - day * DAY_MS) / 1000);
+    const matches =
+      hours.has(Math.floor(second / 3600)) &&
+      minutes.has(Math.floor(second / 60) % 60) &&
+      seconds.has(second % 60) &&
+      matchesDay(day);
+    return matches ? day * DAY_MS + (second - (second % unitSeconds) + unitSeconds) * 1000 : local;
   };
 
   let runFrom = 0;
@@ -59,15 +55,6 @@ export function cronSeconds(spec: CronSpec): WallRule {
     excludedUntil,
     nextExcluded: (local) => (excludedUntil(local) !== null ? local : nextLocal(spec, local)),
   };
-}
-
-/** For each number the first one from it on that does not match; itself when it does not. */
-function runEnds(numbers: readonly number[], count: number): number[] {
-  const ends = Array.from({ length: count }, (_, number) => number);
-  for (let number = count - 1; number >= 0; number--) {
-    if (numbers.includes(number)) ends[number] = ends[number + 1] ?? count;
-  }
-  return ends;
 }
 
 /** Days are counted from 1970-01-01. */

@@ -40,9 +40,18 @@ export interface Moments {
 }
 
 const MAX_DAYS = 366 * 100;
+/** No wall clock is further from UTC. */
+const SLACK_MS = 2 * DAY_MS;
 
-/** Throws `LeftOut` for what makes no sense. */
-export function readEvent(event: IcsComponent, read: MomentReader): IcsEvent {
+/**
+ * null for one that takes place once, and outside the window: no zone needs to be looked up for those, which in many
+ * texts are most. Throws `LeftOut` for what makes no sense.
+ */
+export function readEvent(
+  event: IcsComponent,
+  read: MomentReader,
+  window: { from: number; until: number },
+): IcsEvent | null {
   if (event.fault !== null) throw new LeftOut(event.fault);
   const all = (name: string): IcsProperty[] => event.properties.filter((property) => property.name === name);
   if (all("rdate").some(({ type }) => type === "period")) {
@@ -53,15 +62,22 @@ export function readEvent(event: IcsComponent, read: MomentReader): IcsEvent {
   const [start] = moments("dtstart");
   if (!start) throw new LeftOut("has no DTSTART");
   const allDay = start.allDay || isMarkedAllDay(event, start);
+  const [end] = moments("dtend");
+  const duration = end ? null : durationOf(all("duration")[0], allDay);
+  if (!["rrule", "rdate", "recurrence-id"].some((name) => all(name).length > 0)) {
+    const until = end?.local ?? start.local + (duration ? totalOf(duration) : 0);
+    if (start.local > window.until + SLACK_MS || until < window.from - SLACK_MS) return null;
+  }
+  const zone = allDay ? UTC : start.zone();
   const [recurrence] = all("recurrence-id");
   return {
     allDay,
-    zone: allDay ? UTC : start.zone,
+    zone,
     start: start.local,
-    length: lengthOf(start, moments("dtend")[0], all("duration")[0], allDay),
+    length: checkedLength(duration ?? lengthTo(start, end ?? start, allDay), allDay),
     repeats: recurrence ? [] : all("rrule").map(readRepeat),
     extra: (recurrence ? [] : moments("rdate")).map((moment) =>
-      allDay ? midnightOf(moment.local) : localOf(start.zone, instantOf(moment.zone, moment.local)),
+      allDay ? midnightOf(moment.local) : localOf(zone, instantOf(moment.zone(), moment.local)),
     ),
     exceptRepeats: all("exrule").map(readRepeat),
     except: gathered(moments("exdate"), allDay),
@@ -89,33 +105,29 @@ function gathered(moments: readonly Moment[], allDay: boolean): Moments {
     moments.filter((moment) => !moment.allDay),
   ];
   return {
-    instants: new Set(allDay ? [] : times.map(({ zone, local }) => instantOf(zone, local))),
+    instants: new Set(allDay ? [] : times.map(({ zone, local }) => instantOf(zone(), local))),
     days: new Set((allDay ? moments : days).map(({ local }) => midnightOf(local))),
   };
 }
 
 const midnightOf = (local: number): number => Math.floor(local / DAY_MS) * DAY_MS;
 
-function lengthOf(
-  start: Moment,
-  end: Moment | undefined,
-  duration: IcsProperty | undefined,
-  allDay: boolean,
-): Length {
-  const { days, ms } = end ? lengthTo(start, end, allDay) : durationOf(duration, allDay);
-  const total = days * DAY_MS + ms;
+function checkedLength(length: Length, allDay: boolean): Length {
+  const total = totalOf(length);
   if (total < 0) throw new LeftOut("ends before it begins");
   if (total > MAX_DAYS * DAY_MS) throw new LeftOut("takes more than a hundred years");
   // A day that ends on the day on which it begins is that day, which is what those who write it mean.
   if (allDay) return { days: Math.max(1, Math.ceil(total / DAY_MS)), ms: 0 };
   if (total === 0) throw new LeftOut("takes no time");
-  return { days, ms };
+  return length;
 }
+
+const totalOf = ({ days, ms }: Length): number => days * DAY_MS + ms;
 
 function lengthTo(start: Moment, end: Moment, allDay: boolean): Length {
   if (allDay) return { days: 0, ms: end.local - start.local };
-  const zone = end.allDay ? start.zone : end.zone;
-  return { days: 0, ms: instantOf(zone, end.local) - instantOf(start.zone, start.local) };
+  const zone = end.allDay ? start.zone() : end.zone();
+  return { days: 0, ms: instantOf(zone, end.local) - instantOf(start.zone(), start.local) };
 }
 
 /** Without a DURATION, a day's is a day, and a time's is nothing. */

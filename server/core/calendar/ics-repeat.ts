@@ -22,21 +22,25 @@ export interface Repeat {
   count: number | null;
   /** By name in lower case: bymonth, byday and so on. */
   parts: Record<string, unknown[] | undefined>;
-  /** By another calendar than the Gregorian (RFC 7529). */
+  /** It names the calendar whose years it means, such as RSCALE=CHINESE (RFC 7529). */
   scaled: boolean;
 }
 
-/** Candidates that may still be looked at for one text: each takes up to 50 µs, so all of them two seconds. */
+/** What looking rules up may still cost, for one text, in tenths of a millisecond: about a second. */
 export interface Budget {
   left: number;
 }
-export const newBudget = (): Budget => ({ left: 40_000 });
-/** A rule costs as much as so many candidates before it has looked at one. */
-const RULE_COST = 5;
-/** Months of another calendar take longer to work out. */
-const SCALED_COST = 20;
+export const newBudget = (): Budget => ({ left: 10_000 });
+
+/** Per rule, and per period that it looks at; what is rare in YEARLY rules is worked out day by day. */
+const COSTS = { rule: 2, DAILY: 0.5, WEEKLY: 0.5, MONTHLY: 0.5, YEARLY: 2, rareYear: 10, rareDay: 0.3 };
+/** Periods of another calendar take so many times as long. */
+const SCALED_COST = 60;
+/** Days of a year that must also be of a week are looked for in all the years in which a date comes round. */
+const CYCLE_COST = 4_000;
 
 const UNIT_DAYS = { DAILY: 1, WEEKLY: 7, MONTHLY: 28, YEARLY: 365 };
+const LONGEST_DAYS = { DAILY: 1, WEEKLY: 7, MONTHLY: 31, YEARLY: 366 };
 
 /** Throws `LeftOut` for what is not a rule, and for one by the hour or quicker. */
 export function readRepeat({ line, values: [value] }: IcsProperty): Repeat {
@@ -51,6 +55,9 @@ export function readRepeat({ line, values: [value] }: IcsProperty): Repeat {
       `repeats "${frequency}" (line ${line}); only ${Object.keys(UNIT_DAYS).join(", ")} are read`,
     );
   }
+  if (parts.has("rscale") && frequency !== "YEARLY") {
+    throw new LeftOut(`repeats ${frequency} by another calendar (RSCALE, line ${line}); only YEARLY is read`);
+  }
   const until = end === undefined ? null : readTime(end);
   if (end !== undefined && until === null) {
     throw new LeftOut(`its rule of line ${line} has an UNTIL that is no time`);
@@ -63,7 +70,7 @@ export function readRepeat({ line, values: [value] }: IcsProperty): Repeat {
     interval: typeof interval === "number" ? interval : 1,
     count: typeof count === "number" ? count : null,
     parts: Object.fromEntries(parts),
-    scaled: parts.has("rscale") && parts.get("rscale")?.[0] !== "GREGORIAN",
+    scaled: parts.has("rscale"),
   };
 }
 
@@ -76,9 +83,9 @@ function partText(name: string, part: readonly unknown[]): string {
 }
 
 /**
- * When a rule that starts at `start` repeats from `range.from` to `range.until`, the start included; all in local time,
- * as are `until`, its last time, and what it returns. Throws `LeftOut` for a rule that makes no sense, and BAD_INPUT for
- * `ics` when the budget is used up.
+ * The times of a rule that starts at `start`, from `range.from` to `range.until`: all in local time, as is `until`, its
+ * last one. The start is among them only when the rule says so. Throws `LeftOut` for a rule that makes no sense, and
+ * BAD_INPUT for `ics` when the budget is used up.
  */
 export function startsOf(
   repeat: Repeat,
@@ -87,50 +94,67 @@ export function startsOf(
   range: { from: number; until: number },
   budget: Budget,
 ): number[] {
+  const { frequency, interval, count } = repeat;
   const end = Math.min(range.until, until ?? Number.POSITIVE_INFINITY);
-  // Without COUNT what was before the window need not be looked at.
-  const begin = repeat.count === null ? Math.max(start, range.from) : start;
+  // Without COUNT, what was before the window need not be looked at.
+  const begin = count === null ? Math.max(start, range.from) : start;
   if (begin > end) return [];
-  budget.left -= costOf(repeat, end - begin);
-  if (budget.left < 0) throw fault("its events repeat too often to be read at once; choose a shorter time");
+  let periods = (end - begin) / (interval * UNIT_DAYS[frequency] * DAY_MS) + 1;
+  if (count !== null && isInEachPeriod(repeat, start)) {
+    if (start + (count + 1) * interval * LONGEST_DAYS[frequency] * DAY_MS < range.from) return [];
+    periods = Math.min(periods, count + 1);
+  }
+  budget.left -= costOf(repeat, periods);
+  if (!(budget.left >= 0)) {
+    throw fault("its events repeat too often to be read at once; choose a shorter time, or take some out");
+  }
   const last = until === null || until > range.until ? "" : `;UNTIL=${stamp(until)}`;
   const rule = `DTSTART:${stamp(start)}\nRRULE:${repeat.text}${last}`;
   try {
-    const rules = new RRuleTemporal({ rruleString: rule, includeDtstart: true, cache: false, ...BOUNDS });
+    const rules = new RRuleTemporal({
+      rruleString: rule,
+      cache: false,
+      strict: true,
+      maxIterations: MAX_ITERATIONS,
+    });
     return rules.between(new Date(range.from), new Date(range.until), true).map((at) => at.epochMilliseconds);
   } catch (error) {
     throw new LeftOut(`its rule ${repeat.text.slice(0, 100)} cannot be read: ${String(error).slice(0, 200)}`);
   }
 }
 
-/** Past what the budget lets through, should it have been taken in. */
-const BOUNDS = { maxIterations: 50_000, maxCandidateEvaluations: 50_000 };
+/** More periods than the budget lets through. */
+const MAX_ITERATIONS = 50_000;
 
 const isFrequency = (text: unknown): text is Repeat["frequency"] =>
   typeof text === "string" && Object.hasOwn(UNIT_DAYS, text);
 
-/** How many candidates a rule looks at in a time, at most. */
-function costOf(repeat: Repeat, spanMs: number): number {
-  const { frequency, interval, count, parts, scaled } = repeat;
-  const periods = spanMs / (DAY_MS * UNIT_DAYS[frequency] * interval) + 1;
-  // Not every period need have its day: a leap year's comes after eight years at the latest.
-  const counted =
-    count === null || frequency === "DAILY" ? periods : Math.min(periods, Math.max(count, 1) * 12);
-  const times = lengthOf(parts.byhour) * lengthOf(parts.byminute) * lengthOf(parts.bysecond);
-  return RULE_COST + counted * daysOf(repeat) * times * (scaled ? SCALED_COST : 1);
+function costOf({ frequency, count, parts, scaled }: Repeat, periods: number): number {
+  const { byhour, byminute, bysecond, bysetpos, byyearday, byweekno } = parts;
+  const rare = frequency === "YEARLY" && (count !== null || bysetpos || byyearday || byweekno);
+  const cost = rare ? COSTS.rareYear + COSTS.rareDay * daysOfYear(parts) : COSTS[frequency];
+  const times = lengthOf(byhour) * lengthOf(byminute) * lengthOf(bysecond);
+  const cycle = byyearday && byweekno ? CYCLE_COST : 0;
+  return COSTS.rule + cycle + periods * cost * times * (scaled ? SCALED_COST : 1);
 }
 
-/** Days of one period that a rule looks at, at most. */
-function daysOf({ frequency, parts }: Repeat): number {
-  const { bymonth, byday, bymonthday, byyearday, byweekno } = parts;
-  if (frequency === "DAILY") return 1;
-  if (frequency === "WEEKLY") return lengthOf(byday);
-  const months = frequency === "MONTHLY" ? 1 : (bymonth?.length ?? 12);
+/** Days of a year that a rule looks at, about. */
+function daysOfYear({ bymonth, byday, bymonthday, byyearday, byweekno }: Repeat["parts"]): number {
   if (byyearday) return byyearday.length;
   if (byweekno) return byweekno.length * 7;
+  const months = bymonth?.length ?? 12;
   if (bymonthday) return bymonthday.length * months;
-  if (byday) return byday.length * months * (byday.every((day) => /\d/.test(String(day))) ? 1 : 5);
-  return lengthOf(bymonth);
+  return byday ? byday.length * months * 5 : months;
+}
+
+/** True when there is no doubt that each period has a time, so that COUNT says when the rule ends. */
+function isInEachPeriod({ frequency, parts }: Repeat, start: number): boolean {
+  const { bymonth, byday, bymonthday, byyearday, byweekno, bysetpos } = parts;
+  if (byyearday || byweekno || bysetpos || (bymonth && frequency !== "YEARLY")) return false;
+  if (frequency === "WEEKLY") return true;
+  if (frequency === "DAILY" || (byday && bymonthday)) return !byday && !bymonthday;
+  if (byday) return byday.some((day) => /^([+-]?[1-4])?[A-Z]/.test(String(day)));
+  return (bymonthday ?? [new Date(start).getUTCDate()]).some((day) => Math.abs(Number(day)) <= 28);
 }
 
 const lengthOf = (part: unknown[] | undefined): number => part?.length ?? 1;

@@ -1,4 +1,5 @@
 /** Dates and times of iCalendar text, and the instants that they are in a zone. */
+import { END_MS } from "../schedule/limits.ts";
 import { type Segment, segmentAt } from "../schedule/zone.ts";
 
 /** The stretch of constant offset that holds an instant. */
@@ -19,7 +20,7 @@ export interface WrittenTime {
  */
 export function readTime(value: unknown): WrittenTime | null {
   const [text, date, time, z] =
-    /^(\d{4}-\d\d-\d\d)(?:T::|T(\d\d:\d\d:\d\d)(Z)?)?$/.exec(typeof value === "string" ? value : "") ?? [];
+    /^(\d{4}-\d\d-\d\d)(?:T::Z?|T(\d\d:\d\d:\d\d)(Z)?)?$/.exec(typeof value === "string" ? value : "") ?? [];
   if (text === undefined) return null;
   const written = `${date}T${time ?? "00:00:00"}`;
   const local = Date.parse(`${written}Z`);
@@ -27,11 +28,17 @@ export function readTime(value: unknown): WrittenTime | null {
   return { local, allDay: time === undefined, utc: z !== undefined };
 }
 
-/** `timeZone` must have passed `checkZone`. */
-export const zoneNamed =
-  (timeZone: string): Zone =>
-  (at) =>
-    segmentAt(timeZone, at);
+/**
+ * `timeZone` must have passed `checkZone`. Before 1970 and after 2199 it is taken to be as it is then: what is looked up
+ * is kept, and a text can name any year.
+ */
+export function zoneNamed(timeZone: string): Zone {
+  return (at) => {
+    if (at < 0) return { ...segmentAt(timeZone, 0), from: Number.NEGATIVE_INFINITY };
+    if (at >= END_MS) return { ...segmentAt(timeZone, END_MS), until: Number.POSITIVE_INFINITY };
+    return segmentAt(timeZone, at);
+  };
+}
 
 export const UTC = zoneNamed("UTC");
 

@@ -19,7 +19,7 @@ interface Link {
   zone: string;
 }
 
-/** A row of exclusions without a break is cut here, at worst some ten milliseconds on; the next stretch goes on. */
+/** A row of exclusions without a break is cut here, at worst after some tens of milliseconds; the next stretch goes on. */
 const MAX_STEPS = 10_000;
 /** Names of one stretch: more than a line of a list shows. */
 const MAX_NAMES = 50;
