@@ -1,11 +1,7 @@
 /** Calendars: named sets of excluded times that triggers share. calendar-changes.ts changes them. */
-import {
-  type CalendarRule,
-  type ExcludedStretch,
-  excludedStretches,
-  type Holiday,
-  type Period,
-} from "../core/calendar/calendar.ts";
+import { excludedStretches } from "../core/calendar/calendar.ts";
+import type { CalendarRule, Holiday, Period } from "../core/calendar/rule.ts";
+import type { ExcludedStretch } from "../core/calendar/stretches.ts";
 import { checkZone } from "../core/schedule/zone.ts";
 import { type Calendar, chainOf, findCalendar, listCalendars } from "../store/calendars.ts";
 import { readClock } from "../store/definitions.ts";
