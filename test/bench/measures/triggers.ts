@@ -1,6 +1,7 @@
 /**
  * (e) 10,000 triggers due in the same second: until the last of their runs is with its handler. How late triggers fire
- * when they are due one by one, and what the ticker's look costs when a million are waiting.
+ * when they are due one by one or every second, how long 100,000 of one moment take, and what the ticker's look costs when
+ * a million are waiting.
  */
 import type { Child } from "../children.ts";
 import type { Ours, Peer } from "../contestants.ts";
@@ -16,6 +17,19 @@ const EXPRESSION = `*/${PERIOD_SECONDS} * * * * *`;
 /** The same instants in 1,440 spellings: the ticker's memory of equal schedules is then of little use. */
 const SPELLING = `'*/${PERIOD_SECONDS} 0-59,' || n % 60 || ' 0-23,' || n / 60 % 24 || ' * * *'`;
 const LONE_TRIGGERS = 300;
+const CROWD = 100_000;
+/** Second-level tasks: so many triggers, so many fires each. `apart` spreads them over their period. */
+const RHYTHMS: Record<string, { title: string; count: number; everyMs: number; apart: boolean }> = {
+  "1 Hz": {
+    title: "1,000 triggers at 1 Hz, all in the same moment",
+    count: 1_000,
+    everyMs: 1_000,
+    apart: false,
+  },
+  "1 Hz spread": { title: "1,000 triggers at 1 Hz, spread", count: 1_000, everyMs: 1_000, apart: true },
+  "10 Hz": { title: "100 triggers at 10 Hz, all in the same moment", count: 100, everyMs: 100, apart: false },
+};
+const RHYTHM_SECONDS = 30;
 const WAITING_TRIGGERS = 1_000_000;
 
 const PLAIN: Workforce = { with: "protocol", batch: 100, pollers: 16 };
@@ -31,7 +45,10 @@ const WATCH_MS = 30_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Makes `count` triggers like one that our API made, which is the work of this bench, not of the product. */
+/**
+ * Makes `count` triggers like one that our API made, which is the work of this bench, not of the product. A rate has its
+ * grid from its start.
+ */
 async function plant(
   ours: Ours,
   schedule: object,
@@ -44,11 +61,11 @@ async function plant(
     input: { name: "template", job: ours.job, schedule, paused: true },
   });
   await ours.sql.unsafe(`
-    insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at)
+    insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at, start_at)
     select namespace_id, job_id, 'bench-' || n,
       case when (${expression})::text is null then schedule
         else jsonb_set(schedule, '{expression}', to_jsonb((${expression})::text)) end,
-      misfire, 'NORMAL', ${nextAt}
+      misfire, 'NORMAL', ${nextAt}, case when schedule ->> 'kind' = 'fixedRate' then ${nextAt} end
     from escapement.trigger, generate_series(1, ${count}) n where name = 'template'`);
 }
 
@@ -122,6 +139,61 @@ async function lone(ours: Ours, { quick }: Effort): Promise<Figures> {
   return { p50: late.p50, p99: late.p99 };
 }
 
+/** Every fire of every trigger, or no figure: how late they are, and how long the runs take to their handlers. */
+async function rhythm(ours: Ours, name: string, { quick }: Effort): Promise<Figures> {
+  const { count, everyMs, apart } = RHYTHMS[name] as (typeof RHYTHMS)[string];
+  const seconds = quick ? RHYTHM_SECONDS / 5 : RHYTHM_SECONDS;
+  const [first] = await ours.sql<{ at: Date }[]>`
+    select date_trunc('second', escapement.clock() + interval '4 s') as at`;
+  const at = `'${first?.at.toISOString()}'::timestamptz`;
+  const [worker] = ours.workers;
+  await plant(
+    ours,
+    { fixedRate: { every: `PT${everyMs / 1000}S` } },
+    count,
+    apart ? `${at} + n * interval '${everyMs / count} ms'` : at,
+  );
+  await worker.call("listen", PLAIN);
+  await worker.call("reset", {});
+  const from = first?.at.getTime() ?? 0;
+  const end = from + seconds * 1_000;
+  await pause(end + 1_000 - Date.now());
+  const handled = await worker.call<Spread>("noted");
+  const [late] = await ours.sql<{ p50: number; p99: number; max: number; count: number }[]>`
+    select percentile_cont(0.5) within group (order by ms) as p50, percentile_cont(0.99) within group (order by ms) as p99,
+      max(ms) as max, count(*)::int as count
+    from (
+      select extract(epoch from fired_at - scheduled_at)::float8 * 1000 as ms from escapement.occurrence
+      where scheduled_at < ${new Date(end)} and run_id is not null
+    ) as o`;
+  await worker.call("hush");
+  await uproot(ours);
+  const expected = (count * seconds * 1_000) / everyMs;
+  if (late?.count !== expected) throw new Error(`${late?.count} of ${expected} times fired`);
+  return { p50: late.p50, p99: late.p99, max: late.max, handled: handled.p99 };
+}
+
+/** From the due time of 100,000 triggers to the last one's fire; nobody works on the runs. */
+async function crowd(ours: Ours): Promise<Figures> {
+  const [first] = await ours.sql<{ at: Date }[]>`
+    select date_trunc('second', escapement.clock() + interval '15 s') as at`;
+  const due = first?.at ?? new Date();
+  const schedule = { cron: { expression: "0 0 * * *" } };
+  await plant(ours, schedule, CROWD, `'${due.toISOString()}'::timestamptz`);
+  await ours.sql`vacuum analyze escapement.trigger`;
+  if (Date.now() > due.getTime()) throw new Error("planting took too long");
+  const count = async (): Promise<number> => {
+    const [row] = await ours.sql<{ n: number }[]>`select count(*)::int as n from escapement.occurrence`;
+    return row?.n ?? 0;
+  };
+  const complete = await until(async () => (await count()) >= CROWD, 120_000, 500);
+  const [fired] = await ours.sql<{ ms: number }[]>`
+    select extract(epoch from max(fired_at) - ${due})::float8 * 1000 as ms from escapement.occurrence`;
+  await uproot(ours);
+  if (!complete) throw new Error(`only a part of ${CROWD} triggers fired within two minutes`);
+  return { last: fired?.ms ?? Number.NaN };
+}
+
 /** What the running server's own due query took on average while nothing was due. */
 async function dueQuery(ours: Ours): Promise<Figures> {
   await plant(
@@ -165,6 +237,11 @@ export const triggers: Measure = {
         });
     }
     trials.push({ who: "ours", what: "one by one", run: () => lone(ours, effort) });
+    for (const name of Object.keys(RHYTHMS)) {
+      if (!effort.quick || name === "1 Hz")
+        trials.push({ who: "ours", what: name, run: () => rhythm(ours, name, effort) });
+    }
+    if (!effort.quick) trials.push({ who: "ours", what: "crowd", run: () => crowd(ours) });
     if (!effort.quick) trials.push({ who: "ours", what: "due query", run: () => dueQuery(ours), once: true });
     return trials;
   },
@@ -198,6 +275,24 @@ export const triggers: Measure = {
         peers: {},
       }),
     ),
+    ...Object.entries(RHYTHMS).flatMap(([name, { title }]) =>
+      ["p50", "p99", "max", "handled"].map(
+        (figure): Row => ({
+          name: figure === "handled" ? `${title}: due time to handler, p99` : `${title}: lateness, ${figure}`,
+          unit: "ms",
+          better: "less",
+          ours: { who: "ours", what: name, figure },
+          peers: {},
+        }),
+      ),
+    ),
+    {
+      name: "100,000 triggers due at once, all fired",
+      unit: "ms",
+      better: "less",
+      ours: { who: "ours", what: "crowd", figure: "last" },
+      peers: {},
+    },
     {
       name: "due query while 1,000,000 triggers wait, mean",
       unit: "ms",
