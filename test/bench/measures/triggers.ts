@@ -151,7 +151,7 @@ async function rhythm(ours: Ours, name: string, { quick }: Effort): Promise<Figu
     ours,
     { fixedRate: { every: `PT${everyMs / 1000}S` } },
     count,
-    apart ? `${at} + n * interval '${everyMs / count} ms'` : at,
+    apart ? `${at} + (n - 1) * interval '${everyMs / count} ms'` : at,
   );
   await worker.call("listen", PLAIN);
   await worker.call("reset", {});
