@@ -1,4 +1,5 @@
 /** ISO 8601 durations as the API speaks them: text to exact parts, and milliseconds back to text. */
+import { durationFault } from "./duration-fault.ts";
 import { badInput } from "./rejection.ts";
 
 /** Years and months have no fixed length and days are not always 24 hours, so a calendar needs the parts apart. */
@@ -38,7 +39,7 @@ export function parseDuration(text: string, field = "duration"): Duration {
   if (!date || !time || empty || timePart === "" || rest.length > 0 || FRACTION_BEFORE_END.test(text)) {
     throw badInput(
       field,
-      `"${text.slice(0, 64)}" is not an ISO 8601 duration such as PT10S, PT5M, PT1.5H or P1D`,
+      `"${text.slice(0, 64)}" is not an ISO 8601 duration such as PT10S, PT5M, PT1.5H or P1D: ${durationFault(text)}`,
     );
   }
   const [, years = "0", months = "0", weeks = "0", days = "0"] = date;

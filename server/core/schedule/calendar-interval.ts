@@ -33,9 +33,10 @@ export function readInterval({
   ].filter(({ every }) => every > 0);
   const [part, another] = parts;
   if (part && !another) return part;
+  const given = parts.map(({ unit }) => ({ MONTH: "months", DAY: "days", MS: "hours" })[unit]).join(" and ");
   throw badInput(
     "every",
-    "must be years and months, or weeks and days, or hours, minutes and seconds: P1M, P2W or PT6H",
+    `${given === "" ? "is zero" : `mixes ${given}`}, but must be years and months, or weeks and days, or hours, minutes and seconds: P1M, P2W or PT6H`,
   );
 }
 

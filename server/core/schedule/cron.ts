@@ -11,8 +11,8 @@
  * The answer depends on `after` alone: the fires are one fixed set of instants, however far one steps through it.
  */
 import { DAY_MS } from "../duration.ts";
-import { badInput } from "../rejection.ts";
-import { type CronSpec, type Dialect, isRestricted, readCron, splitCron } from "./cron-syntax.ts";
+import { type Dialect, fault, isRestricted, placesOf, splitCron } from "./cron-fields.ts";
+import { type CronSpec, readCron } from "./cron-syntax.ts";
 import { END_MS, LAST_YEAR } from "./limits.ts";
 import { type Segment, segmentAt } from "./zone.ts";
 
@@ -40,8 +40,8 @@ export function parseCron(expression: string, options: { dialect: Dialect; hashS
       year,
     } = splitCron(expression, options.dialect);
     const restricting = [date, weekday, month, year].filter(isRestricted);
-    const said = restricting.map((field) => `${field.label} "${field.text}"`).join(" and ");
-    throw badInput("expression", `"${expression}" can never fire: ${said} never come together`);
+    const said = restricting.map((field) => `${field.label} "${field.written}"`).join(" and ");
+    throw fault(`"${expression}" can never fire: ${said}, ${placesOf(restricting)}, never come together`);
   }
   return spec;
 }

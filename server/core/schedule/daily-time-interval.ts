@@ -157,9 +157,19 @@ const TIME_OF_DAY = /^(\d{2}):(\d{2})(?::(\d{2}))?$/;
 export function timeOfDayMs(text: string, field: string): number {
   const [match, hour, minute, second = "0"] = TIME_OF_DAY.exec(text) ?? [];
   const said = `"${text.slice(0, 40)}" is not a time of day such as 08:00 or 17:30:00`;
-  if (match === undefined) throw badInput(field, said);
-  if (Number(hour) > 23) throw badInput(field, `${said}: its hour is past 23`);
+  if (match === undefined) throw badInput(field, `${said}${meantTime(text)}`);
+  if (Number(hour) > 23) throw badInput(field, `${said}: its hour is past 23, the last time is 23:59:59`);
   if (Number(minute) > 59) throw badInput(field, `${said}: its minute is past 59`);
   if (Number(second) > 59) throw badInput(field, `${said}: its second is past 59`);
   return ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000;
+}
+
+/** What is written instead: `8:00`, `0800`, `8 am`, `5pm`. */
+function meantTime(text: string): string {
+  const [, hour, minute = "00", half] = /^(\d{1,2})(?:[:.]?(\d{2}))?\s*([ap]m)?$/i.exec(text.trim()) ?? [];
+  const given = Number(hour);
+  const meant = half === undefined ? given : (given % 12) + (half.toLowerCase() === "pm" ? 12 : 0);
+  return meant <= 23 && Number(minute) <= 59
+    ? `: did you mean ${String(meant).padStart(2, "0")}:${minute}?`
+    : ": it must be hours, a colon and minutes, of two digits each";
 }

@@ -1,13 +1,13 @@
 /** How far a trigger's times are put off so that triggers of the same schedule do not all fire at once. */
 import { createHash } from "node:crypto";
-import { DAY_MS } from "../duration.ts";
+import { DAY_MS, formatDuration } from "../duration.ts";
 import { badInput } from "../rejection.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Throws BAD_INPUT for `jitter`. */
 export function checkJitter(jitterMs: number, { kind }: Schedule): void {
   if (!(jitterMs > 0 && jitterMs <= DAY_MS))
-    throw badInput("jitter", "must be more than zero, and at most P1D");
+    throw badInput("jitter", `is ${formatDuration(jitterMs)}, but must be more than zero and at most P1D`);
   if (kind === "once" || kind === "fixedDelay") {
     throw badInput(
       "jitter",

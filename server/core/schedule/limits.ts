@@ -1,4 +1,5 @@
 /** The limits that all kinds of schedules share. */
+import { formatDuration } from "../duration.ts";
 import { badInput } from "../rejection.ts";
 
 /** Fires are looked for until the end of this year: past what anybody plans, and few steps away for any search. */
@@ -14,7 +15,8 @@ const MAX_REPEAT = 1_000_000_000;
 /** Throws BAD_INPUT for `every`. */
 export function checkEvery(everyMs: number): void {
   if (everyMs >= MIN_EVERY_MS && everyMs <= MAX_EVERY_MS) return;
-  throw badInput("every", "must be from PT0.1S to 100 years");
+  const given = Number.isFinite(everyMs) ? `is ${formatDuration(everyMs)}, but ` : "";
+  throw badInput("every", `${given}must be from PT0.1S to 100 years`);
 }
 
 /** Throws BAD_INPUT for `repeat`. */
@@ -22,6 +24,6 @@ export function checkRepeat(repeat: number | undefined): void {
   if (repeat === undefined || (Number.isInteger(repeat) && repeat >= 0 && repeat <= MAX_REPEAT)) return;
   throw badInput(
     "repeat",
-    `must be a whole number from 0 to ${MAX_REPEAT}; leave it out to repeat without end`,
+    `is ${repeat}, but must be a whole number from 0 to ${MAX_REPEAT}; leave it out to repeat without end`,
   );
 }

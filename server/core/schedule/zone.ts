@@ -4,6 +4,7 @@
  */
 import { Temporal } from "temporal-polyfill";
 import { badInput } from "../rejection.ts";
+import { zoneAdvice } from "./zone-name.ts";
 
 /** A stretch of time during which a zone's offset does not change. Local time = instant + `offsetMs`. */
 export interface Segment {
@@ -24,18 +25,19 @@ export interface Segment {
  */
 const known = new Map<string, Segment[]>();
 
-/** Throws BAD_INPUT unless `timeZone` is an IANA name such as `Europe/Berlin`; any letter case will do. */
+/** Throws BAD_INPUT unless `timeZone` is an IANA name such as `Europe/Berlin`; any letter case will do. Says which name is near. */
 export function checkZone(timeZone: string, field = "timeZone"): void {
-  const fault = badInput(
-    field,
-    `"${timeZone}" is not an IANA time zone; give a name such as UTC or Europe/Berlin`,
-  );
   // Temporal would take bare offsets and whole date texts too, and then guess.
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(timeZone)) throw fault;
+  if (/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(timeZone) && isKnown(timeZone)) return;
+  throw badInput(field, `"${timeZone.slice(0, 64)}" is not an IANA time zone; ${zoneAdvice(timeZone)}`);
+}
+
+function isKnown(timeZone: string): boolean {
   try {
     zoned(timeZone, 0);
+    return true;
   } catch {
-    throw fault;
+    return false;
   }
 }
 

@@ -38,7 +38,9 @@ export type OnExcluded = (typeof ON_EXCLUDED)[number];
 
 /** Throws BAD_INPUT when no time can lie between the two. */
 export function checkWindow(startAt: number | null, endAt: number | null): void {
-  if (startAt !== null && endAt !== null && endAt < startAt) throw badInput("endAt", "is before startAt");
+  if (startAt === null || endAt === null || !(endAt < startAt)) return;
+  const [start, end] = [startAt, endAt].map((at) => new Date(at).toISOString());
+  throw badInput("endAt", `is ${end}, before startAt, which is ${start}; no time lies between them`);
 }
 
 /**
