@@ -1,4 +1,5 @@
 /** Every so often within a window of the day: weekdays, windows past midnight, repeats, and clock changes. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type DailyTimeIntervalSchedule,
@@ -139,6 +140,41 @@ describe("a daily time interval", () => {
     const endAt = nextDailyTimeInterval(long, 0, Date.UTC(1973, 0, 1));
     expect(endAt).not.toBeNull();
     expect(nextDailyTimeInterval(long, 0, Date.UTC(1974, 0, 1))).toBeNull();
+  });
+
+  it("ends with the fire that walking through all of them ends with", () => {
+    const timeOfDay = fc.nat(1439).map((minute) => new Date(minute * MINUTE_MS).toISOString().slice(11, 16));
+    const some = fc.record({
+      everyMinutes: fc.integer({ min: 20, max: 1_440 }),
+      from: timeOfDay,
+      until: timeOfDay,
+      weekdays: fc.subarray([...WEEKDAYS], { minLength: 1 }),
+      timeZone: fc.constantFrom(
+        "UTC",
+        "America/New_York",
+        "Africa/Cairo",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+      ),
+    });
+    const start = fc.integer({ min: Date.UTC(2009, 0, 1), max: Date.UTC(2026, 0, 1) });
+    fc.assert(
+      fc.property(
+        some,
+        start,
+        fc.nat(900),
+        ({ everyMinutes, from, until, weekdays, timeZone }, startAt, repeat) => {
+          const schedule = window(everyMinutes, from, until, { weekdays, timeZone });
+          let last = nextDailyTimeInterval(schedule, startAt, startAt - 1);
+          for (let left = repeat; last !== null && left > 0; left--)
+            last = nextDailyTimeInterval(schedule, startAt, last);
+          const limited = { ...schedule, repeat };
+          expect(nextDailyTimeInterval(limited, startAt, (last ?? 0) - 1)).toBe(last);
+          expect(nextDailyTimeInterval(limited, startAt, last ?? 0)).toBeNull();
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it.each<[Partial<DailyTimeIntervalSchedule>, string, string]>([

@@ -9,7 +9,7 @@
 import { DAY_MS } from "../duration.ts";
 import { badInput } from "../rejection.ts";
 import { checkEvery, checkRepeat, END_MS } from "./limits.ts";
-import { checkZone, firstInstantShowing, localAt, segmentAt } from "./zone.ts";
+import { checkZone, firstInstantShowing, localAt, type Segment, segmentAt } from "./zone.ts";
 
 export const WEEKDAYS = [
   "SUNDAY",
@@ -134,8 +134,14 @@ function findLast(days: Days, startAt: number, repeat: number): number {
   let left = repeat;
   let at = nextOf(days, startAt - 1);
   while (at !== null && left > 0) {
-    // As many fires as lie in one window of one stretch are one multiplication.
     const segment = segmentAt(days.timeZone, at);
+    const weeks = equalWeeks(days, segment, at, left);
+    if (weeks > 0) {
+      left -= weeks * firesPerWeek(days);
+      at += weeks * 7 * DAY_MS;
+      continue;
+    }
+    // As many fires as lie in one window of one stretch are one multiplication.
     const local = at + segment.offsetMs;
     const day = midnightBefore(local - days.fromMs);
     const closes = Math.min(day + days.untilMs, segment.until + segment.offsetMs - 1);
@@ -148,6 +154,16 @@ function findLast(days: Days, startAt: number, repeat: number): number {
   }
   return at ?? Number.POSITIVE_INFINITY;
 }
+
+/** Weeks from a fire on that have no more than `left` fires, and no change of the clock in the windows they touch. */
+function equalWeeks(days: Days, { from, until }: Segment, at: number, left: number): number {
+  if (at < from + 2 * DAY_MS) return 0;
+  const undisturbed = Math.floor((until - 2 * DAY_MS - at) / (7 * DAY_MS));
+  return Math.max(0, Math.min(undisturbed, Math.floor(left / firesPerWeek(days))));
+}
+
+const firesPerWeek = ({ fromMs, untilMs, everyMs, weekdays }: Days): number =>
+  weekdays.filter(Boolean).length * (Math.floor((untilMs - fromMs) / everyMs) + 1);
 
 const midnightBefore = (local: number): number => Math.floor(local / DAY_MS) * DAY_MS;
 
