@@ -13,7 +13,7 @@ import {
   firstIncluded,
 } from "../../server/core/calendar/calendar.ts";
 import { WEEKDAYS } from "../../server/core/schedule/daily-time-interval.ts";
-import { matches, scanMinutes, transitionsIn, wallClock } from "./wall-clock-oracle.ts";
+import { changesIn, HOUR_MS, matches, scanMinutes, wallClock } from "./wall-clock-oracle.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -133,11 +133,12 @@ function rulesAround(centre: number): fc.Arbitrary<Meant> {
             {
               minutes: minutes.numbers,
               hours: hours.numbers,
+              months: null,
               dates: null,
               weekdays: weekdays?.numbers ?? null,
               wallClock: false,
             },
-            local,
+            local / MINUTE_MS,
           ),
       };
     })
@@ -179,8 +180,8 @@ const places = fc
     fc.integer({ min: 0, max: 3 }),
   )
   .map(([timeZone, year, which]) => {
-    const changes = transitionsIn(timeZone, Date.UTC(year, 0, 1), Date.UTC(year + 1, 0, 1));
-    const centre = changes[which % Math.max(1, changes.length)] ?? Date.UTC(year, which * 3, 28, 12);
+    const changes = changesIn(timeZone, Date.UTC(year, 0, 1), Date.UTC(year + 1, 0, 1), 12 * HOUR_MS);
+    const centre = changes[which % Math.max(1, changes.length)]?.at ?? Date.UTC(year, which * 3, 28, 12);
     return { timeZone, centre };
   });
 
@@ -192,6 +193,12 @@ const cases = places.chain(({ timeZone, centre }) =>
     })
     .map((chain) => ({ timeZone, centre, chain })),
 );
+
+/** Every minute with its wall clock. */
+function minutesOf(timeZone: string, from: number, to: number): { at: number; local: number }[] {
+  const { locals } = scanMinutes(timeZone, from, to);
+  return Array.from(locals, (minute, index) => ({ at: from + index * MINUTE_MS, local: minute * MINUTE_MS }));
+}
 
 describe("around a change of the clock", () => {
   it("calendars exclude the minutes that a scan excludes, and no more", {
@@ -209,7 +216,7 @@ describe("around a change of the clock", () => {
         );
         // For each calendar the minutes that it excludes, by the clock of its own zone or of the trigger's.
         const marks = chain.map(([meant, own]) =>
-          scanMinutes(own ?? timeZone, from, to).map(({ at, local }) => meant.excludes(local, at)),
+          minutesOf(own ?? timeZone, from, to).map(({ at, local }) => meant.excludes(local, at)),
         );
         const included = (index: number): boolean => marks.every((mark) => !mark[index]);
         const count = marks[0]?.length ?? 0;
@@ -250,7 +257,7 @@ describe("around a change of the clock", () => {
           expect([...new Set(stretch.by.map(({ name }) => name))]).toEqual(names);
           const days = chain.flatMap(([{ rule, excludes }, own]) =>
             rule.kind === "holidays"
-              ? scanMinutes(own ?? timeZone, stretch.from, stretch.until - MINUTE_MS)
+              ? minutesOf(own ?? timeZone, stretch.from, stretch.until - MINUTE_MS)
                   .filter(({ at, local }) => excludes(local, at))
                   .map(({ local }) => dateOf(local))
               : [],
@@ -265,7 +272,7 @@ describe("around a change of the clock", () => {
 
   it("a calendar of Fridays has no part in a day that Samoa left out", () => {
     // The oracle itself sees no Friday there.
-    const shown = scanMinutes("Pacific/Apia", Date.UTC(2011, 11, 28), Date.UTC(2012, 0, 1));
+    const shown = minutesOf("Pacific/Apia", Date.UTC(2011, 11, 28), Date.UTC(2012, 0, 1));
     expect(shown.some(({ local }) => new Date(local).getUTCDay() === 5)).toBe(false);
     expect(wallClock("Pacific/Apia", Date.UTC(2011, 11, 30, 10))).toBe(Date.UTC(2011, 11, 31));
   });

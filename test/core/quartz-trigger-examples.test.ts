@@ -6,7 +6,9 @@ import { describe, expect, it } from "vitest";
 import { parseDuration } from "../../server/core/duration.ts";
 import { readInterval } from "../../server/core/schedule/calendar-interval.ts";
 import { WEEKDAYS, type Weekday } from "../../server/core/schedule/daily-time-interval.ts";
-import { nextFires, type Schedule, type TriggerDef } from "../../server/core/trigger.ts";
+import type { Schedule } from "../../server/core/schedule/schedule.ts";
+import type { TriggerDef } from "../../server/core/trigger/definition.ts";
+import { nextFires } from "../../server/core/trigger.ts";
 import { at, every, MON, on, promised, steps, THU, text, weekdays } from "./promised-times.ts";
 import { HOUR_MS, MINUTE_MS } from "./wall-clock-oracle.ts";
 
@@ -19,6 +21,8 @@ const trigger = (schedule: Schedule, more: Partial<TriggerDef> = {}): TriggerDef
   seed: "1/quartz",
   firedCount: 0,
   offsetMs: 0,
+  calendars: [],
+  onExcluded: "SKIP",
   ...more,
 });
 const fires = (def: TriggerDef, count: number): number[] =>

@@ -8,8 +8,9 @@ import { durationMs, parseDuration } from "../../server/core/duration.ts";
 import { Rejection } from "../../server/core/rejection.ts";
 import { readInterval } from "../../server/core/schedule/calendar-interval.ts";
 import { type Dialect, parseCron } from "../../server/core/schedule/cron.ts";
+import { checkSchedule, type Schedule } from "../../server/core/schedule/schedule.ts";
 import { checkZone } from "../../server/core/schedule/zone.ts";
-import { checkSchedule, checkWindow, type Schedule } from "../../server/core/trigger.ts";
+import { checkWindow } from "../../server/core/trigger/definition.ts";
 
 /** The refusal, as one line: field, then message. */
 function refusal(check: () => unknown): string {

@@ -5,7 +5,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { WEEKDAYS } from "../../server/core/schedule/daily-time-interval.ts";
-import { firstFire, nextFire, type Schedule, type TriggerDef } from "../../server/core/trigger.ts";
+import type { Schedule } from "../../server/core/schedule/schedule.ts";
+import type { TriggerDef } from "../../server/core/trigger/definition.ts";
+import { firstFire, nextFire } from "../../server/core/trigger.ts";
 import {
   changeIn,
   changesIn,
@@ -27,6 +29,7 @@ interface Case {
   scanned: (scan: Scan, anchorAt: number) => number[];
 }
 
+const NO_CALENDARS = { calendars: [], onExcluded: "SKIP" as const };
 const policy = {
   gap: fc.constantFrom("SHIFT" as const, "SKIP" as const),
   overlap: fc.constantFrom("FIRST" as const, "SECOND" as const, "BOTH" as const),
@@ -153,7 +156,16 @@ function triggerOf({ schedule, scanned }: Case, scan: Scan, middle: number, give
     const from = endAt;
     endAt = unended.find((time) => time >= from) ?? from;
   }
-  const def: TriggerDef = { schedule, startAt, endAt, anchorAt, seed: "1/chain", firedCount: 0, offsetMs };
+  const def: TriggerDef = {
+    schedule,
+    startAt,
+    endAt,
+    anchorAt,
+    seed: "1/chain",
+    firedCount: 0,
+    offsetMs,
+    ...NO_CALENDARS,
+  };
   const due = unended.filter((time) => time <= (def.endAt ?? time));
   return { def, due };
 }

@@ -150,7 +150,8 @@ export function wallClockFires({ shown, skipped }: Met, { gap, overlap }: Policy
 /** The fires of elapsed time: whenever a wanted time is shown. */
 export const elapsedFires = ({ shown }: Met): number[] => shown.flat().sort((a, b) => a - b);
 
-function matches(meaning: Meaning, minute: number): boolean {
+/** Whether an expression means a minute of the wall clock. */
+export function matches(meaning: Meaning, minute: number): boolean {
   const ofDay = ((minute % DAY) + DAY) % DAY;
   if (!meaning.minutes.includes(ofDay % 60) || !meaning.hours.includes(Math.floor(ofDay / 60))) return false;
   const date = new Date(minute * MINUTE_MS);

@@ -2,7 +2,7 @@
 import cronstrue from "cronstrue";
 import { formatDuration } from "../duration.ts";
 import { formatInterval } from "./calendar-interval.ts";
-import { type CronFields, splitCron } from "./cron-syntax.ts";
+import { type CronFields, splitCron } from "./cron-fields.ts";
 import { WEEKDAYS, type Weekday } from "./daily-time-interval.ts";
 import { type CronSchedule, cronSpec, type Schedule } from "./schedule.ts";
 
