@@ -5,6 +5,7 @@ import { startVitest } from "vitest/node";
 const SIZES: Record<string, string> = {
   LEADER_KILLS: "50",
   LEADER_TRIGGERS: "1000",
+  LEADER_CROWD: "100000",
   SOAK_SERVERS: "4",
   SOAK_WORKERS: "16",
   SOAK_RUNS: "2000",

@@ -1,7 +1,8 @@
 /**
  * Every trigger fires exactly once whatever becomes of its leader: killed, stopped for seconds and woken as a zombie,
- * asked to go, or cut off from its database. As processes, with a worker that drains what is fired; what the ledger says
- * is audited afterwards. To make it larger than an ordinary run: LEADER_KILLS, LEADER_TRIGGERS.
+ * asked to go, or cut off from its database, also in the middle of a crowd of triggers that are due at once. As processes, with a
+ * worker that drains what is fired; what the ledger says is audited afterwards. To make it larger than an ordinary run:
+ * LEADER_KILLS, LEADER_TRIGGERS, LEADER_CROWD.
  */
 import postgres from "postgres";
 import { afterEach, expect, test } from "vitest";
@@ -9,7 +10,7 @@ import { createTestDatabase } from "../support/database.ts";
 import { type Program, startProgram } from "./program.ts";
 
 const size = (name: string, usual: number) => Number(process.env[`LEADER_${name}`] ?? usual);
-const [KILLS, TRIGGERS] = [size("KILLS", 4), size("TRIGGERS", 200)];
+const [KILLS, TRIGGERS, CROWD] = [size("KILLS", 4), size("TRIGGERS", 200), size("CROWD", 8_000)];
 const SERVERS = 3;
 
 const undo: (() => unknown)[] = [];
@@ -92,6 +93,40 @@ test(`${TRIGGERS} triggers at 1 Hz fire exactly once across ${KILLS} ends of the
       ) as doubled) as twice
     from escapement.run`;
   expect(counted).toEqual({ fired: times, runs: times, twice: 0 });
+});
+
+test(`${CROWD} triggers due at once each fire once though their leader is killed among them`, {
+  timeout: 90_000 + CROWD * 2,
+}, async () => {
+  const database = await createTestDatabase();
+  undo.push(() => database.drop());
+  const sql = postgres(database.url, { max: 2, onnotice: () => {} });
+  undo.push(() => sql.end());
+  const servers = await Promise.all([1, 2].map(() => startProgram("server", { DATABASE_URL: database.url })));
+  undo.push(() => Promise.all(servers.map((server) => server.killTree())));
+  const [any] = servers as [Program, Program];
+  await any.graphql(`mutation {
+    createJob(input: { name: "tick", type: "tick" }) { name }
+    createTrigger(input: { name: "template", job: "tick", paused: true, schedule: { fixedRate: { every: "PT24H" } } }) { name }
+  }`);
+  const { at } = await leaderOf(servers, sql);
+  await sql`
+    insert into escapement.trigger (namespace_id, job_id, name, schedule, misfire, state, next_at, start_at)
+    select namespace_id, job_id, 'crowd-' || n, schedule, misfire, 'NORMAL', due.at, due.at
+    from escapement.trigger, generate_series(1, ${CROWD}) n,
+      (select date_trunc('second', escapement.clock()) + interval '3 s' as at) as due
+    where name = 'template'`;
+  const fires = async (): Promise<number> => {
+    const [row] = await sql<{ n: number }[]>`select count(*)::int as n from escapement.occurrence`;
+    return row?.n ?? 0;
+  };
+  await expect.poll(fires, { timeout: 30_000, interval: 1 }).toBeGreaterThan(0);
+  await servers[at]?.killTree();
+  expect(await fires()).toBeLessThan(CROWD);
+  await expect.poll(fires, { timeout: 60_000 }).toBe(CROWD);
+  const [counted] = await sql<{ runs: number; triggers: number }[]>`
+    select count(*)::int as runs, count(distinct trigger_id)::int as triggers from escapement.run`;
+  expect(counted).toEqual({ runs: CROWD, triggers: CROWD });
 });
 
 const epochOf = async (sql: postgres.Sql): Promise<number> => {
