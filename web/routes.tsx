@@ -10,15 +10,21 @@ import { Missing, PageFault } from "./components/fault-page.tsx";
 import { Loading } from "./components/notice.tsx";
 import { Shell } from "./components/shell.tsx";
 import {
+  backfillSearch,
+  calendarSearch,
+  dateSearch,
   deadLetterSearch,
   executorSearch,
+  forecastSearch,
   jobSearch,
+  ledgerSearch,
   namespaceSearch,
   overviewSearch,
   parseSearch,
   runSearch,
   stringifySearch,
   triggerSearch,
+  yearSearch,
 } from "./model/search.ts";
 
 const root = createRootRoute({
@@ -73,7 +79,38 @@ const routes = [
   createRoute({
     getParentRoute,
     path: "/triggers/$name",
+    validateSearch: ledgerSearch,
     component: lazyRouteComponent(() => import("./pages/trigger.tsx"), "TriggerPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/forecast",
+    validateSearch: forecastSearch,
+    component: lazyRouteComponent(() => import("./pages/forecast.tsx"), "ForecastPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/calendars",
+    validateSearch: calendarSearch,
+    component: lazyRouteComponent(() => import("./pages/calendars.tsx"), "CalendarsPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/calendars/$name",
+    validateSearch: yearSearch,
+    component: lazyRouteComponent(() => import("./pages/calendar.tsx"), "CalendarPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/backfills",
+    validateSearch: backfillSearch,
+    component: lazyRouteComponent(() => import("./pages/backfills.tsx"), "BackfillsPage"),
+  }),
+  createRoute({
+    getParentRoute,
+    path: "/backfills/$id",
+    validateSearch: dateSearch,
+    component: lazyRouteComponent(() => import("./pages/backfill.tsx"), "BackfillPage"),
   }),
   createRoute({
     getParentRoute,

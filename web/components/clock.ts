@@ -1,5 +1,5 @@
 /** One clock for everything on the page that counts seconds. */
-import { useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 
 let now = Date.now();
 let timer: number | undefined;
@@ -29,3 +29,9 @@ function listen(listener: () => void): () => void {
 
 /** The time of the last full second, in milliseconds; it stands still while the tab is hidden. */
 export const useNow = (): number => useSyncExternalStore(listen, () => now);
+
+/** The time at which what asks for it appeared: for what is too much to be drawn every second. */
+export function useOpened(): number {
+  const [opened] = useState(() => Date.now());
+  return opened;
+}

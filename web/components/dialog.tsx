@@ -18,6 +18,10 @@ export type DialogProps = {
   /** What went wrong, for faults that belong to no field. */
   fault?: string | undefined;
   submit: () => void;
+  /** Back to the step before, in place of closing. */
+  back?: (() => void) | undefined;
+  /** For a form with something beside it. */
+  wide?: boolean;
   children?: ReactNode;
 };
 
@@ -32,7 +36,11 @@ export function Dialog(props: DialogProps) {
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/45" />
         <Radix.Content
           {...(props.note === undefined ? { "aria-describedby": undefined } : {})}
-          className="fixed inset-x-0 bottom-0 z-50 mx-auto flex max-h-[92dvh] w-full max-w-lg flex-col rounded-t-xl border border-line bg-panel shadow-2xl sm:top-[10dvh] sm:bottom-auto sm:max-h-[80dvh] sm:rounded-xl"
+          className={`fixed inset-x-0 bottom-0 z-50 mx-auto flex max-h-[92dvh] w-full flex-col rounded-t-xl border border-line bg-panel shadow-2xl sm:bottom-auto sm:rounded-xl ${
+            props.wide
+              ? "max-w-4xl sm:top-[5dvh] sm:max-h-[90dvh]"
+              : "max-w-lg sm:top-[10dvh] sm:max-h-[80dvh]"
+          }`}
         >
           <form className="flex min-h-0 flex-col" onSubmit={submit} noValidate>
             <div className="flex items-start justify-between gap-3 px-5 pt-4">
@@ -59,9 +67,13 @@ export function Dialog(props: DialogProps) {
               )}
             </div>
             <div className="flex justify-end gap-2 border-t border-line px-5 py-3">
-              <Radix.Close asChild>
-                <Button>Close</Button>
-              </Radix.Close>
+              {props.back === undefined ? (
+                <Radix.Close asChild>
+                  <Button>Close</Button>
+                </Radix.Close>
+              ) : (
+                <Button onClick={props.back}>Back</Button>
+              )}
               <Button look={props.look ?? "primary"} type="submit" disabled={props.busy || props.disabled}>
                 {props.busy ? "One moment…" : props.verb}
               </Button>

@@ -1,13 +1,13 @@
 /** Labelled inputs with their hint or fault beneath. */
 import { type ComponentProps, type ReactNode, useId } from "react";
 
-const BOX =
+export const BOX =
   "w-full rounded-md border border-line bg-ground px-2.5 text-[13px] placeholder:text-muted/70 aria-invalid:border-bad";
 
 type Wiring = { id: string; "aria-invalid": boolean; "aria-describedby": string };
 
 /** The frame of a field; `children` gets the attributes that tie the input to its label and fault. */
-function Field(props: {
+export function Field(props: {
   label: string;
   hint?: ReactNode;
   fault?: string | undefined;
@@ -30,7 +30,7 @@ function Field(props: {
   );
 }
 
-type Common = { label: string; hint?: ReactNode; fault?: string | undefined };
+export type Common = { label: string; hint?: ReactNode; fault?: string | undefined };
 
 export function TextField({ label, hint, fault, className = "", ...rest }: Common & ComponentProps<"input">) {
   return (

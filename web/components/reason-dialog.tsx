@@ -11,6 +11,7 @@ export type ReasonDialogProps = {
   note: string;
   /** What the button does, in words. */
   verb: string;
+  look?: "primary" | "danger";
   /** Told when it is done. */
   done: string;
   busy: boolean;
@@ -20,7 +21,17 @@ export type ReasonDialogProps = {
   close: () => void;
 };
 
-export function ReasonDialog({ title, note, verb, done, busy, error, act, close }: ReasonDialogProps) {
+export function ReasonDialog({
+  title,
+  note,
+  verb,
+  look = "primary",
+  done,
+  busy,
+  error,
+  act,
+  close,
+}: ReasonDialogProps) {
   const [reason, setReason] = useState("");
   const submit = async (): Promise<void> => {
     const result = await act(reason.trim() === "" ? undefined : reason.trim());
@@ -35,6 +46,7 @@ export function ReasonDialog({ title, note, verb, done, busy, error, act, close 
       open
       close={close}
       verb={verb}
+      look={look}
       busy={busy}
       fault={error && messageOf(error)}
       submit={submit}

@@ -27,7 +27,15 @@ export function RunFacts({ run }: { run: Run }) {
         </dd>
         <dt>Started by</dt>
         <dd>
-          {run.trigger !== null ? (
+          {run.backfill !== null ? (
+            <Link
+              to="/backfills/$id"
+              params={{ id: run.backfill.id }}
+              className="text-accent hover:underline"
+            >
+              a backfill{run.trigger !== null && ` of ${run.trigger.name}`}
+            </Link>
+          ) : run.trigger !== null ? (
             <Link
               to="/triggers/$name"
               params={{ name: run.trigger.name }}

@@ -4,11 +4,10 @@ import { useCallback } from "react";
 import { JobNamesQuery } from "../graphql/jobs.ts";
 import { useLiveQuery } from "../graphql/live.ts";
 import { isFiltered, type RunSearch } from "../model/search.ts";
-import { RUN_STATES, type RunState, runFace } from "../model/state.ts";
-import { TONE } from "./badge.tsx";
+import { RUN_STATES, runFace } from "../model/state.ts";
 import { Button } from "./button.tsx";
-import { StateIcon } from "./icon.tsx";
 import { SearchBox } from "./search-box.tsx";
+import { StateFilter } from "./state-filter.tsx";
 import { useViewer } from "./viewer.tsx";
 
 export type RunFiltersProps = { search: RunSearch; change: (part: RunSearch) => void };
@@ -20,7 +19,13 @@ export function RunFilters({ search, change }: RunFiltersProps) {
   const tags = search.tag ?? [];
   return (
     <div className="mb-3 flex flex-wrap items-center gap-2">
-      <StateFilter chosen={search.state ?? []} choose={(state) => change({ state })} />
+      <StateFilter
+        label="States"
+        states={RUN_STATES}
+        face={(state) => runFace(state)}
+        chosen={search.state ?? []}
+        choose={(state) => change({ state })}
+      />
       <SearchBox
         label="Job by name"
         value={search.job ?? ""}
@@ -51,37 +56,6 @@ export function RunFilters({ search, change }: RunFiltersProps) {
   );
 }
 
-function StateFilter({
-  chosen,
-  choose,
-}: {
-  chosen: readonly RunState[];
-  choose: (states: RunState[]) => void;
-}) {
-  const toggle = (state: RunState): void =>
-    choose(chosen.includes(state) ? chosen.filter((each) => each !== state) : [...chosen, state]);
-  return (
-    <fieldset className="flex max-w-full min-w-0 gap-1 overflow-x-auto rounded-md border border-line bg-panel p-0.5">
-      <legend className="sr-only">States</legend>
-      {RUN_STATES.map((state) => {
-        const face = runFace(state);
-        return (
-          <button
-            key={state}
-            type="button"
-            aria-pressed={chosen.includes(state)}
-            onClick={() => toggle(state)}
-            className={`${TONE[face.tone]} flex h-6.5 shrink-0 items-center gap-1.5 rounded px-2 text-xs font-medium text-muted hover:text-ink aria-pressed:tinted`}
-          >
-            <StateIcon icon={face.icon === "spinner" ? "queued" : face.icon} className="size-3" />
-            {face.word}
-          </button>
-        );
-      })}
-    </fieldset>
-  );
-}
-
 function TagInput({ add }: { add: (tag: string) => void }) {
   return (
     <form
@@ -103,7 +77,8 @@ function TagInput({ add }: { add: (tag: string) => void }) {
   );
 }
 
-function Chosen({ word, drop }: { word: string; drop: () => void }) {
+/** A filter that is on, and the way to take it off. */
+export function Chosen({ word, drop }: { word: string; drop: () => void }) {
   return (
     <span className="inline-flex h-7 items-center gap-1 rounded-full bg-accent/10 pr-1 pl-3 text-xs font-medium text-accent">
       {word}

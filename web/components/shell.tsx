@@ -1,16 +1,21 @@
 /** The frame around every page: navigation, namespace, theme, and the state of the connection. */
-import { Link, Outlet, useNavigate } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import {
   Boxes,
   Braces,
   CalendarClock,
+  CalendarOff,
+  ChartColumn,
+  Ellipsis,
   Gauge,
+  History,
   ListChecks,
   LogOut,
   type LucideIcon,
   MailWarning,
   Server,
 } from "lucide-react";
+import { useRef } from "react";
 import { Toaster } from "sonner";
 import { leave } from "../graphql/session.ts";
 import { formatCount } from "../model/time.ts";
@@ -21,18 +26,34 @@ import { NumbersFeed, useNumbers } from "./numbers.tsx";
 import { ThemeToggle, useTheme } from "./theme.tsx";
 import { useViewer, ViewerGate } from "./viewer.tsx";
 
-const PAGES: readonly {
-  to: "/" | "/runs" | "/dead-letters" | "/jobs" | "/triggers" | "/executors";
+type PageLink = {
+  to:
+    | "/"
+    | "/runs"
+    | "/jobs"
+    | "/triggers"
+    | "/forecast"
+    | "/calendars"
+    | "/backfills"
+    | "/executors"
+    | "/dead-letters";
   word: string;
   icon: LucideIcon;
-}[] = [
+};
+
+/** In the order of the column at the left; a phone's bar has room for the first four and a menu with the others. */
+const PAGES: readonly PageLink[] = [
   { to: "/", word: "Overview", icon: Gauge },
   { to: "/runs", word: "Runs", icon: ListChecks },
   { to: "/jobs", word: "Jobs", icon: Boxes },
   { to: "/triggers", word: "Triggers", icon: CalendarClock },
+  { to: "/forecast", word: "Forecast", icon: ChartColumn },
+  { to: "/calendars", word: "Calendars", icon: CalendarOff },
+  { to: "/backfills", word: "Backfills", icon: History },
   { to: "/executors", word: "Executors", icon: Server },
   { to: "/dead-letters", word: "Dead letters", icon: MailWarning },
 ];
+const ON_A_PHONE = 4;
 
 export function Shell() {
   const theme = useTheme();
@@ -95,20 +116,67 @@ function Navigation() {
       aria-label="Pages"
       className="flex max-lg:fixed max-lg:inset-x-0 max-lg:bottom-0 max-lg:z-20 max-lg:justify-around max-lg:border-t max-lg:border-line max-lg:bg-panel max-lg:pb-[env(safe-area-inset-bottom)] lg:flex-col lg:gap-0.5"
     >
-      {PAGES.map(({ to, word, icon: Picture }) => (
-        <Link
-          key={to}
-          to={to}
-          activeOptions={{ exact: to === "/", includeSearch: false }}
-          activeProps={{ className: "text-accent! lg:bg-accent/10" }}
-          className="flex items-center whitespace-nowrap text-muted hover:text-ink max-lg:flex-1 max-lg:flex-col max-lg:gap-0.5 max-lg:py-1.5 max-lg:text-[11px] lg:gap-2.5 lg:rounded-md lg:px-2.5 lg:py-1.5 lg:text-[13px] lg:font-medium"
-        >
-          <Picture aria-hidden className="size-4.5 lg:size-4" />
-          {word}
-          <Tally page={to} />
-        </Link>
+      {PAGES.map((page, at) => (
+        <PageLinkItem key={page.to} page={page} className={at < ON_A_PHONE ? BAR : `${BAR} max-lg:hidden`} />
       ))}
+      <More />
     </nav>
+  );
+}
+
+const BAR =
+  "flex items-center whitespace-nowrap text-muted hover:text-ink max-lg:flex-1 max-lg:flex-col max-lg:gap-0.5 max-lg:py-1.5 max-lg:text-[11px] lg:gap-2.5 lg:rounded-md lg:px-2.5 lg:py-1.5 lg:text-[13px] lg:font-medium";
+
+type PageLinkItemProps = { page: PageLink; className: string; onClick?: () => void };
+
+function PageLinkItem({ page: { to, word, icon: Picture }, className, onClick }: PageLinkItemProps) {
+  return (
+    <Link
+      to={to}
+      activeOptions={{ exact: to === "/", includeSearch: false }}
+      activeProps={{ className: "text-accent! lg:bg-accent/10" }}
+      className={className}
+      {...(onClick === undefined ? {} : { onClick })}
+    >
+      <Picture aria-hidden className="size-4.5 lg:size-4" />
+      {word}
+      <Tally page={to} />
+    </Link>
+  );
+}
+
+/** What a phone's bar has no room for. The browser closes it on Escape and on a touch beside it. */
+function More() {
+  const menu = useRef<HTMLDivElement>(null);
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const hidden = PAGES.slice(ON_A_PHONE);
+  const within = hidden.some(({ to }) => path.startsWith(to));
+  return (
+    <>
+      <button
+        type="button"
+        popoverTarget="more-pages"
+        className={`${BAR} lg:hidden ${within ? "text-accent!" : ""}`}
+      >
+        <Ellipsis aria-hidden className="size-4.5" />
+        More
+      </button>
+      <div
+        id="more-pages"
+        ref={menu}
+        popover="auto"
+        className="fixed inset-auto right-2 bottom-16 m-0 min-w-44 rounded-lg border border-line bg-panel p-1 text-ink shadow-2xl lg:hidden"
+      >
+        {hidden.map((page) => (
+          <PageLinkItem
+            key={page.to}
+            page={page}
+            onClick={() => menu.current?.hidePopover()}
+            className="flex items-center gap-3 rounded-md px-3 py-2.5 text-[13px] font-medium hover:bg-sunken"
+          />
+        ))}
+      </div>
+    </>
   );
 }
 

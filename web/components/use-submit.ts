@@ -16,11 +16,12 @@ export type Submission<Data> = {
 /** What the server said about a form, and which one that was. */
 type Complaint = { form: string; field: string | undefined; message: string };
 
-/** `fields` are the names that the server's complaint may point to. */
+/** `fields` are the names that the server's complaint may point to, `named` what its path is called in the form. */
 export function useSubmit<Values, Data, Variables extends AnyVariables>(
   reading: Reading<Values>,
   fields: readonly string[],
   send: (values: Values) => Promise<OperationResult<Data, Variables>>,
+  named: (path: string | undefined) => string | undefined = (path) => path,
 ): Submission<Data> {
   const [tried, setTried] = useState(false);
   const [complaint, setComplaint] = useState<Complaint | undefined>(undefined);
@@ -37,7 +38,7 @@ export function useSubmit<Values, Data, Variables extends AnyVariables>(
       if (reading.values === null) return undefined;
       const { data, error } = await send(reading.values);
       if (error === undefined) return data;
-      setComplaint({ form, field: fieldAtFault(fieldOf(error), fields), message: messageOf(error) });
+      setComplaint({ form, field: fieldAtFault(named(fieldOf(error)), fields), message: messageOf(error) });
       return undefined;
     },
   };

@@ -18,6 +18,8 @@ type Viewer = {
   mayOperate: boolean;
   /** Whether the caller may create jobs and triggers. */
   mayDefine: boolean;
+  /** Whether the caller's token is for every namespace. */
+  seesAll: boolean;
   /** Whether the server asks for tokens at all. */
   signedIn: boolean;
 };
@@ -65,6 +67,7 @@ export function ViewerGate({ children }: { children: ReactNode }) {
     namespaces: names.includes(ns) ? names : [...names, ns],
     mayOperate: role === "OPERATOR" || role === "ADMIN",
     mayDefine: role === "ADMIN",
+    seesAll: own === null,
     signedIn: authentication,
   };
   return <ViewerContext value={viewer}>{children}</ViewerContext>;

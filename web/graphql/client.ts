@@ -25,6 +25,10 @@ export function fieldOf(error: CombinedError): string | undefined {
   return typeof field === "string" ? field : undefined;
 }
 
+/** Whether somebody else changed the thing since it was read. */
+export const isConflict = (error: CombinedError | undefined): boolean =>
+  error !== undefined && codeOf(error) === "CONFLICT" && fieldOf(error) === "version";
+
 /** A fresh client and cache; one per sign-in. */
 export function openClient(): Client {
   const socketUrl = new URL("/graphql", window.location.href);

@@ -63,15 +63,7 @@ export const JobQuery = graphql(`
           name
           state
           nextFireAt
-          schedule {
-            __typename
-            ... on OnceSchedule { at }
-            ... on CronSchedule { expression timeZone dialect }
-            ... on FixedRateSchedule { every repeat }
-            ... on FixedDelaySchedule { every repeat }
-            ... on CalendarIntervalSchedule { every timeZone }
-            ... on DailyTimeIntervalSchedule { every from until weekdays timeZone repeat }
-          }
+          scheduleInWords
         }
         pageInfo { hasNextPage }
       }

@@ -98,5 +98,6 @@ export function useLiveQuery<Data, Variables extends AnyVariables>(
     seen.current = epoch;
     reload();
   }, [epoch, reload]);
-  return { data: result.data, error: result.error, fetching: result.fetching, reload };
+  // An answer that is nothing but an error has null for its data, also while the next one is on its way.
+  return { data: result.data ?? undefined, error: result.error, fetching: result.fetching, reload };
 }

@@ -58,6 +58,7 @@ export const RunQuery = graphql(
         deadLetter
         redrives { number at state edited }
         rerunOf { id }
+        backfill { id }
         reduce { id state }
         reruns { id createdAt }
         output

@@ -38,5 +38,19 @@ export const curlCreateTrigger = (target: Target, job: string): string =>
     `mutation { createTrigger(input: { namespace: ${JSON.stringify(target.namespace)}, name: "every-minute", job: ${JSON.stringify(job)}, schedule: { cron: { expression: "* * * * *" } } }) { nextFireAt } }`,
   );
 
+/** Saturdays and Sundays, which is what a week leaves out unless it says otherwise. */
+export const curlCreateCalendar = (target: Target, name: string): string =>
+  curlGraphql(
+    target,
+    `mutation { createCalendar(input: { namespace: ${JSON.stringify(target.namespace)}, name: ${JSON.stringify(name)}, rule: { weekly: {} } }) { excluded(first: 3) { from until } } }`,
+  );
+
+/** The days of a week, each of which becomes a run. */
+export const curlCreateBackfill = (target: Target, job: string): string =>
+  curlGraphql(
+    target,
+    `mutation { createBackfill(input: { namespace: ${JSON.stringify(target.namespace)}, job: ${JSON.stringify(job)}, from: "2026-01-01T00:00:00Z", to: "2026-01-07T00:00:00Z" }) { id progress { total } } }`,
+  );
+
 export const curlTakeLease = (target: Target): string =>
   curlWorker(target, "/v1/leases", { executor: "my-shell", waitSeconds: 30 });

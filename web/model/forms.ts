@@ -1,6 +1,5 @@
 /** What people type into dialogs, turned into GraphQL inputs or into the fault to show. */
 import { type Json, parseJson } from "./json.ts";
-import type { Weekday } from "./schedule.ts";
 
 /** Fields by name with what is wrong with each; empty when all is well. */
 export type Faults = Record<string, string>;
@@ -8,7 +7,8 @@ export type Faults = Record<string, string>;
 /** What a form says: the values to send, or null and why not. */
 export type Reading<Values> = { values: Values | null; faults: Faults };
 
-const reading = <Values>(values: Values, faults: Faults): Reading<Values> => ({
+/** The values, unless a field is at fault. */
+export const reading = <Values>(values: Values, faults: Faults): Reading<Values> => ({
   values: Object.keys(faults).length === 0 ? values : null,
   faults,
 });
@@ -40,7 +40,9 @@ export function durationOf(text: string): string | null {
   return amount === undefined ? null : (UNITS[unit.toLowerCase()]?.(amount) ?? null);
 }
 
-const wholeNumber = (text: string): number | null => (/^-?\d+$/.test(text.trim()) ? Number(text) : null);
+/** A whole number, or null for anything else. */
+export const wholeNumber = (text: string): number | null =>
+  /^-?\d+$/.test(text.trim()) ? Number(text) : null;
 
 export type StartRunForm = {
   job: string;
@@ -148,126 +150,41 @@ export function readJob(form: JobForm): Reading<JobValues> {
   return reading(values, faults);
 }
 
-export type ScheduleForm = {
-  kind: "cron" | "fixedRate" | "fixedDelay" | "calendarInterval" | "dailyTimeInterval" | "once";
-  expression: string;
-  dialect: "UNIX" | "QUARTZ";
-  timeZone: string;
-  every: string;
-  /** A local date and time as `<input type="datetime-local">` gives it. */
-  at: string;
-  /** Times of day as `<input type="time">` gives them. */
-  from: string;
-  until: string;
-  weekdays: readonly Weekday[];
-};
-export type ScheduleValues =
-  | { cron: { expression: string; dialect: "UNIX" | "QUARTZ"; timeZone: string } }
-  | { fixedRate: { every: string } }
-  | { fixedDelay: { every: string } }
-  | { calendarInterval: { every: string; timeZone: string } }
-  | {
-      dailyTimeInterval: {
-        every: string;
-        from: string;
-        until: string;
-        weekdays: Weekday[];
-        timeZone: string;
-      };
-    }
-  | { once: { at: string } };
-
-export type TriggerForm = ScheduleForm & { name: string; job: string; startAt: string; jitter: string };
-export type TriggerValues = {
-  name: string;
-  job: string;
-  schedule: ScheduleValues;
-  startAt?: string;
-  jitter?: string;
-};
-
-/** What a preview asks: the name, too, because H and jitter are hashed by it. */
-export type PreviewValues = Omit<TriggerValues, "name" | "job"> & { namespace?: string; name?: string };
-
-/** The times alone; null while the schedule is incomplete. */
-export function readPreview(form: TriggerForm, namespace: string): PreviewValues | null {
-  const { values: schedule } = readSchedule(form);
-  const name = form.name.trim();
-  if (schedule === null) return null;
-  return { schedule, ...readWindow(form).values, ...(name === "" ? {} : { namespace, name }) };
+/** An instant as `<input type="datetime-local">` wants it: on this computer's clock. */
+export function localOf(iso: string): string {
+  const at = new Date(iso);
+  const there = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return there.toISOString().replace(/(\.000)?Z$/, "");
 }
 
-/** The schedule alone. */
-export function readSchedule(form: ScheduleForm): Reading<ScheduleValues> {
-  const timeZone = form.timeZone.trim() || "UTC";
-  if (form.kind === "cron") {
-    const expression = form.expression.trim();
-    if (expression === "") return { values: null, faults: { expression: "Write a cron expression." } };
-    return { values: { cron: { expression, dialect: form.dialect, timeZone } }, faults: {} };
-  }
-  if (form.kind === "once") {
-    const at = new Date(form.at);
-    if (Number.isNaN(at.getTime())) return { values: null, faults: { at: "Choose a date and a time." } };
-    return { values: { once: { at: at.toISOString() } }, faults: {} };
-  }
-  const every = durationOf(form.every);
-  if (every === null) return { values: null, faults: { every: "Write it like 30s, 5m, 2h, 1w or P1M." } };
-  switch (form.kind) {
-    case "fixedRate":
-      return reading({ fixedRate: { every } }, {});
-    case "fixedDelay":
-      return reading({ fixedDelay: { every } }, {});
-    case "calendarInterval":
-      return reading({ calendarInterval: { every, timeZone } }, {});
-    case "dailyTimeInterval": {
-      const { from, until, weekdays } = form;
-      const faults: Faults = {};
-      if (from === "") faults.from = "Say when the window opens.";
-      if (until === "") faults.until = "Say when the window closes.";
-      if (weekdays.length === 0) faults.weekdays = "Choose a day at least.";
-      return reading(
-        { dailyTimeInterval: { every, from, until, weekdays: [...weekdays], timeZone } },
-        faults,
-      );
-    }
-  }
+/** The instant that a local date and time names, as ISO 8601; null when it names none. */
+export function instantOf(local: string): string | null {
+  const at = new Date(local.trim());
+  return local.trim() === "" || Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
-/** What may be said beside a schedule of that kind: only what repeats by the clock can be put off. */
-export const mayJitter = (kind: ScheduleForm["kind"]): boolean => kind !== "once" && kind !== "fixedDelay";
-
-/** Start and jitter; blank fields are left out. */
-export function readWindow(form: TriggerForm): Reading<Pick<TriggerValues, "startAt" | "jitter">> {
-  const values: Pick<TriggerValues, "startAt" | "jitter"> = {};
-  const faults: Faults = {};
-  if (form.startAt !== "" && form.kind !== "once") {
-    const startAt = new Date(form.startAt);
-    if (Number.isNaN(startAt.getTime())) faults.startAt = "Choose a date and a time.";
-    else values.startAt = startAt.toISOString();
-  }
-  if (form.jitter.trim() !== "" && mayJitter(form.kind)) {
-    const jitter = durationOf(form.jitter);
-    if (jitter === null) faults.jitter = "Write it like 30s or 5m.";
-    else values.jitter = jitter;
-  }
-  return reading(values, faults);
+/** A duration from the server as people would type it: `PT5M` is `5m`; what has two units stays as it is. */
+export function durationTyped(iso: string): string {
+  const [, amount, letter] = /^PT?([\d.]+)([YMWDHS])$/.exec(iso) ?? [];
+  if (amount === undefined || letter === undefined) return iso;
+  const unit = letter === "M" ? (iso.startsWith("PT") ? "m" : "mo") : letter.toLowerCase();
+  return `${amount}${unit}`;
 }
 
-/** The whole trigger. */
-export function readTrigger(form: TriggerForm): Reading<TriggerValues> {
-  const { values: schedule, faults: unsound } = readSchedule(form);
-  const window = readWindow(form);
-  const faults = { ...unsound, ...window.faults };
-  if (form.name.trim() === "") faults.name = "Give the trigger a name.";
-  if (form.job.trim() === "") faults.job = "Name the job that it starts.";
-  if (schedule === null) return { values: null, faults };
-  return reading({ name: form.name.trim(), job: form.job.trim(), schedule, ...window.values }, faults);
+/** Whether two values of forms say the same. */
+export const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+/** The form on top of somebody else's change: a field that was edited stays, the others are as they are now. */
+export function rebased<Form extends object>(edited: Form, before: Form, now: Form): Form {
+  const kept = Object.entries(edited).filter(([key, value]) => !same(value, before[key as keyof Form]));
+  return { ...now, ...Object.fromEntries(kept) };
 }
 
 /** The form field that the server's `input.schedule.cron.expression` means: the last known word of the path. */
 export function fieldAtFault(path: string | undefined, fields: readonly string[]): string | undefined {
   return path
-    ?.split(".")
+    ?.replaceAll(/\[\d+\]/g, "")
+    .split(".")
     .reverse()
     .find((word) => fields.includes(word));
 }

@@ -1,22 +1,5 @@
-/** When a trigger fires, in words. */
-import cronstrue from "cronstrue";
-import { clockTime, durationInWords, everyInWords } from "./time.ts";
-
-export type Schedule =
-  | { __typename: "OnceSchedule"; at: string }
-  | { __typename: "CronSchedule"; expression: string; timeZone: string; dialect: "UNIX" | "QUARTZ" }
-  | { __typename: "FixedRateSchedule"; every: string; repeat: number | null }
-  | { __typename: "FixedDelaySchedule"; every: string; repeat: number | null }
-  | { __typename: "CalendarIntervalSchedule"; every: string; timeZone: string }
-  | {
-      __typename: "DailyTimeIntervalSchedule";
-      every: string;
-      from: string;
-      until: string;
-      weekdays: readonly Weekday[];
-      timeZone: string;
-      repeat: number | null;
-    };
+/** What is said about a trigger's times beside the schedule itself, which the server puts into words. */
+import { durationInWords } from "./time.ts";
 
 /** From Monday on, as people plan. */
 export const WEEKDAYS = [
@@ -30,55 +13,6 @@ export const WEEKDAYS = [
 ] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
 
-/** A cron expression in words, or the expression itself where there are none for it. */
-export function cronInWords(expression: string, dialect: "UNIX" | "QUARTZ"): string {
-  // H is a fixed pseudo-random value of the trigger's own, for which cronstrue has no word.
-  if (/(^|\s)H/.test(expression)) return `${expression} (H: a value of its own)`;
-  try {
-    return cronstrue.toString(expression, {
-      use24HourTimeFormat: true,
-      dayOfWeekStartIndexZero: dialect === "UNIX",
-    });
-  } catch {
-    return expression;
-  }
-}
-
-const times = (repeat: number | null): string => (repeat === null ? "" : `, ${repeat} times`);
-
-/** One sentence, such as `Every 5 minutes, Monday through Friday · Europe/Paris`. */
-export function scheduleInWords(schedule: Schedule, nowMs: number, timeZone?: string): string {
-  switch (schedule.__typename) {
-    case "OnceSchedule":
-      return `Once, at ${clockTime(schedule.at, nowMs, timeZone)}`;
-    case "CronSchedule": {
-      const words = cronInWords(schedule.expression, schedule.dialect);
-      return `${words} · ${schedule.timeZone}`;
-    }
-    case "FixedRateSchedule":
-      return capital(everyInWords(schedule.every)) + times(schedule.repeat);
-    case "FixedDelaySchedule":
-      return `${durationInWords(schedule.every)} after the previous run ends${times(schedule.repeat)}`;
-    case "CalendarIntervalSchedule":
-      return `${capital(everyInWords(schedule.every))} from its start · ${schedule.timeZone}`;
-    case "DailyTimeIntervalSchedule": {
-      const { every, from, until, weekdays, repeat } = schedule;
-      const words = `${capital(everyInWords(every))} from ${from} to ${until}${onWeekdays(weekdays)}`;
-      return `${words}${times(repeat)} · ${schedule.timeZone}`;
-    }
-  }
-}
-
-/** `, Monday through Friday`; nothing for every day. */
-function onWeekdays(weekdays: readonly Weekday[]): string {
-  const chosen = WEEKDAYS.filter((weekday) => weekdays.includes(weekday));
-  if (chosen.length === WEEKDAYS.length) return "";
-  if (chosen.join() === WEEKDAYS.slice(0, 5).join()) return ", Monday through Friday";
-  return `, on ${chosen.map((weekday) => capital(weekday.toLowerCase())).join(", ")}`;
-}
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
 export type Fire = { at: string; local: string; offset: string; note: string | null };
 
 /** What the schedule's clock shows, with its offset: nothing when the reader's shows the same. */
@@ -88,12 +22,41 @@ export function clockThere({ local, offset }: Fire, readerOffsetMinutes: number)
   return offsetMinutes === readerOffsetMinutes ? null : `${local.slice(11)} at ${offset}`;
 }
 
-export type Misfire = { policy: "SKIP" | "FIRE_ONCE" | "FIRE_ALL"; threshold: string; limit: number };
+/** A fire's note as sentences: whence a calendar moved it, and what the clocks do on that day. */
+export function noteInWords(note: string): string {
+  return note
+    .split("; ")
+    .map((part) => (part.startsWith("moved ") ? `Moved ${part.slice(6)}.` : `On that day ${part}.`))
+    .join(" ");
+}
+
+export type MisfirePolicy = "SKIP" | "FIRE_ONCE" | "FIRE_ALL";
+export type Misfire = { policy: MisfirePolicy; threshold: string; limit: number; window: string | null };
 
 /** What happens to due times that nobody was there for. */
-export function misfireInWords({ policy, threshold, limit }: Misfire): string {
+export function misfireInWords({ policy, threshold, limit, window }: Misfire): string {
   const later = `more than ${durationInWords(threshold)} late`;
+  const within = window === null ? "" : `, unless missed by more than ${durationInWords(window)}`;
   if (policy === "SKIP") return `skipped when ${later}`;
-  if (policy === "FIRE_ONCE") return `fired once for all that are ${later}`;
-  return `each fired, up to ${limit}, when ${later}`;
+  if (policy === "FIRE_ONCE") return `fired once for all that are ${later}${within}`;
+  return `each fired, up to ${limit}, when ${later}${within}`;
 }
+
+/** The policies in the order in which a form offers them. */
+export const MISFIRE_POLICIES: readonly { policy: MisfirePolicy; word: string }[] = [
+  { policy: "FIRE_ONCE", word: "the latest one fires" },
+  { policy: "FIRE_ALL", word: "all fire, up to the limit" },
+  { policy: "SKIP", word: "none of them fires" },
+];
+
+export type OnExcluded = "SKIP" | "NEXT_DAY" | "PREVIOUS_DAY";
+
+export const ON_EXCLUDED: readonly { value: OnExcluded; word: string }[] = [
+  { value: "SKIP", word: "does not fire" },
+  { value: "NEXT_DAY", word: "fires on the next included day" },
+  { value: "PREVIOUS_DAY", word: "fires on the included day before" },
+];
+
+/** What becomes of excluded times, such as `an excluded time does not fire`. */
+export const onExcludedInWords = (value: OnExcluded): string =>
+  `an excluded time ${ON_EXCLUDED.find((each) => each.value === value)?.word ?? value}`;

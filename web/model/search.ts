@@ -1,5 +1,15 @@
 /** What the address bar holds: the namespace and each list's filters, read back with care. */
-import { RUN_STATES, type RunState, type TriggerState } from "./state.ts";
+import {
+  BACKFILL_DATE_STATES,
+  BACKFILL_STATES,
+  type BackfillDateState,
+  type BackfillState,
+  type OccurrenceOutcome,
+  OUTCOMES,
+  RUN_STATES,
+  type RunState,
+  type TriggerState,
+} from "./state.ts";
 
 /** A query string as plain words; a repeated key becomes a list. */
 export function parseSearch(query: string): Record<string, string | string[]> {
@@ -38,7 +48,29 @@ export type JobSearch = { q?: string | undefined; tag?: string[] | undefined; af
 export type TriggerSearch = {
   q?: string | undefined;
   state?: TriggerState | undefined;
+  group?: string | undefined;
+  job?: string | undefined;
   after?: string | undefined;
+};
+/** A trigger's ledger. */
+export type LedgerSearch = { outcome?: OccurrenceOutcome[] | undefined; after?: string | undefined };
+export type CalendarSearch = { q?: string | undefined; after?: string | undefined };
+/** The year that a calendar's page shows, unless it is the present one. */
+export type YearSearch = { year?: number | undefined };
+export type BackfillSearch = {
+  state?: BackfillState[] | undefined;
+  job?: string | undefined;
+  trigger?: string | undefined;
+  after?: string | undefined;
+};
+/** A backfill's dates. */
+export type DateSearch = { state?: BackfillDateState[] | undefined; after?: string | undefined };
+/** Whose fires, and the part of them that is looked at: instants. */
+export type ForecastSearch = {
+  job?: string | undefined;
+  group?: string | undefined;
+  from?: string | undefined;
+  until?: string | undefined;
 };
 /** How far back the chart looks, unless it is the ordinary hour. */
 export type OverviewSearch = { minutes?: number | undefined };
@@ -68,6 +100,11 @@ const list = (raw: Raw, key: string): string[] | undefined => {
   );
   return values.length === 0 ? undefined : [...new Set(values)];
 };
+/** Those of `words` that the address names; undefined when it names none of them. */
+const some = <Word extends string>(raw: Raw, key: string, words: readonly Word[]): Word[] | undefined => {
+  const named = list(raw, key)?.flatMap((each) => words.find((word) => word === each) ?? []);
+  return named?.length ? named : undefined;
+};
 /** Leaves unset keys out, so that the address stays short. */
 const present = <T extends object>(search: T): T =>
   Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
@@ -77,11 +114,8 @@ export const namespaceSearch = (raw: Raw): { ns?: string | undefined } => presen
 
 /** Keeps what the runs list understands; unknown states are dropped. */
 export function runSearch(raw: Raw): RunSearch {
-  const states = list(raw, "state")?.filter((each): each is RunState =>
-    RUN_STATES.some((state) => state === each),
-  );
   return present<RunSearch>({
-    state: states?.length ? states : undefined,
+    state: some(raw, "state", RUN_STATES),
     job: text(raw, "job"),
     trigger: text(raw, "trigger"),
     tag: list(raw, "tag"),
@@ -96,7 +130,42 @@ export const triggerSearch = (raw: Raw): TriggerSearch =>
   present<TriggerSearch>({
     q: text(raw, "q"),
     state: TRIGGER_STATES.find((state) => state === raw.state),
+    group: text(raw, "group"),
+    job: text(raw, "job"),
     after: text(raw, "after"),
+  });
+
+export const ledgerSearch = (raw: Raw): LedgerSearch =>
+  present<LedgerSearch>({ outcome: some(raw, "outcome", OUTCOMES), after: text(raw, "after") });
+
+export const calendarSearch = (raw: Raw): CalendarSearch =>
+  present<CalendarSearch>({ q: text(raw, "q"), after: text(raw, "after") });
+
+/** The years that the server knows. */
+export const yearSearch = (raw: Raw): YearSearch => {
+  const year = Number(raw.year);
+  return present<YearSearch>({
+    year: Number.isInteger(year) && year >= 1970 && year <= 2199 ? year : undefined,
+  });
+};
+
+export const backfillSearch = (raw: Raw): BackfillSearch =>
+  present<BackfillSearch>({
+    state: some(raw, "state", BACKFILL_STATES),
+    job: text(raw, "job"),
+    trigger: text(raw, "trigger"),
+    after: text(raw, "after"),
+  });
+
+export const dateSearch = (raw: Raw): DateSearch =>
+  present<DateSearch>({ state: some(raw, "state", BACKFILL_DATE_STATES), after: text(raw, "after") });
+
+export const forecastSearch = (raw: Raw): ForecastSearch =>
+  present<ForecastSearch>({
+    job: text(raw, "job"),
+    group: text(raw, "group"),
+    from: text(raw, "from"),
+    until: text(raw, "until"),
   });
 
 export const executorSearch = (raw: Raw): ExecutorSearch =>

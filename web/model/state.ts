@@ -29,6 +29,16 @@ export type OccurrenceOutcome =
   | "PAUSED"
   | "DISCARDED";
 
+export type BackfillState = "RUNNING" | "PAUSED" | "STOPPED" | "CANCELLED" | "COMPLETE";
+export type BackfillDateState =
+  | "PENDING"
+  | "STARTED"
+  | "SUCCEEDED"
+  | "FAILED"
+  | "CANCELLED"
+  | "SKIPPED"
+  | "KEPT";
+
 /** A family of colours that stay apart for colour-blind eyes: amber, cyan, blue, green, vermilion, grey. */
 export type Tone = "waiting" | "ready" | "running" | "good" | "bad" | "quiet";
 /** The name of a picture; components/state-badge.tsx draws it. */
@@ -56,6 +66,35 @@ export const RUN_STATES: readonly RunState[] = [
   "FAILED",
   "CANCELLED",
   "SKIPPED",
+];
+
+/** Every state of a backfill, and of one of its dates: what is done comes first, as in a bar. */
+export const BACKFILL_STATES: readonly BackfillState[] = [
+  "RUNNING",
+  "PAUSED",
+  "STOPPED",
+  "COMPLETE",
+  "CANCELLED",
+];
+export const BACKFILL_DATE_STATES: readonly BackfillDateState[] = [
+  "SUCCEEDED",
+  "KEPT",
+  "SKIPPED",
+  "FAILED",
+  "CANCELLED",
+  "STARTED",
+  "PENDING",
+];
+
+/** Every outcome of a due time, the good ones first. */
+export const OUTCOMES: readonly OccurrenceOutcome[] = [
+  "FIRED",
+  "LATE",
+  "MISFIRED",
+  "DST_SHIFTED",
+  "EXCLUDED",
+  "PAUSED",
+  "DISCARDED",
 ];
 
 const RUN_FACES: Record<RunState, Face> = {
@@ -103,6 +142,24 @@ const OCCURRENCE_FACES: Record<OccurrenceOutcome, Face> = {
   DISCARDED: { word: "Discarded", icon: "ban", tone: "quiet" },
 };
 
+const BACKFILL_FACES: Record<BackfillState, Face> = {
+  RUNNING: RUN_FACES.RUNNING,
+  PAUSED: TRIGGER_FACES.PAUSED,
+  STOPPED: { word: "Stopped", icon: "cross", tone: "bad" },
+  CANCELLED: RUN_FACES.CANCELLED,
+  COMPLETE: { word: "Complete", icon: "check", tone: "good" },
+};
+
+const BACKFILL_DATE_FACES: Record<BackfillDateState, Face> = {
+  PENDING: { word: "Pending", icon: "clock", tone: "waiting" },
+  STARTED: { word: "Started", icon: "spinner", tone: "running" },
+  SUCCEEDED: RUN_FACES.SUCCEEDED,
+  FAILED: RUN_FACES.FAILED,
+  CANCELLED: RUN_FACES.CANCELLED,
+  SKIPPED: RUN_FACES.SKIPPED,
+  KEPT: { word: "Kept", icon: "back", tone: "ready" },
+};
+
 /** A run's face. One that waits for its next try says so: retrying is neither running nor plain waiting. */
 export function runFace(state: RunState, holds: readonly { kind: HoldKind }[] = []): Face {
   if (state === "WAITING" && holds.some((hold) => hold.kind === "RETRY"))
@@ -114,6 +171,9 @@ export const attemptFace = (outcome: AttemptOutcome): Face => ATTEMPT_FACES[outc
 export const triggerFace = (state: TriggerState): Face => TRIGGER_FACES[state];
 export const executorFace = (state: ExecutorState): Face => EXECUTOR_FACES[state];
 export const occurrenceFace = (outcome: OccurrenceOutcome): Face => OCCURRENCE_FACES[outcome];
+
+export const backfillFace = (state: BackfillState): Face => BACKFILL_FACES[state];
+export const backfillDateFace = (state: BackfillDateState): Face => BACKFILL_DATE_FACES[state];
 
 /** Whether nothing more will happen to a run by itself. */
 export const hasEnded = (state: RunState): boolean =>

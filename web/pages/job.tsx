@@ -1,11 +1,9 @@
 /** One job: its definition, what starts it, and its runs. */
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Play, Plus } from "lucide-react";
-import { useMemo, useState } from "react";
+import { History, Play, Plus } from "lucide-react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { Badge, Chip } from "../components/badge.tsx";
 import { Button } from "../components/button.tsx";
-import { useNow } from "../components/clock.ts";
-import { CreateTriggerDialog } from "../components/create-trigger.tsx";
 import { JsonView } from "../components/json-view.tsx";
 import { LiveRuns } from "../components/live-runs.tsx";
 import { Ahead, At } from "../components/moment.tsx";
@@ -21,10 +19,12 @@ import { useRunList } from "../graphql/run-list.ts";
 import { TriggerEvents } from "../graphql/triggers.ts";
 import { curlStartRun } from "../model/curl.ts";
 import { retryInWords } from "../model/retry.ts";
-import { scheduleInWords } from "../model/schedule.ts";
 import type { RunSearch } from "../model/search.ts";
 import { triggerFace } from "../model/state.ts";
 import { durationInWords } from "../model/time.ts";
+
+const TriggerDialog = lazy(() => import("../components/trigger-dialog.tsx"));
+const BackfillDialog = lazy(() => import("../components/backfill-dialog.tsx"));
 
 const RUNS = 20;
 const SQUARES = 20;
@@ -56,6 +56,7 @@ type DefinitionProps = { job: Job; groupLimit: number | null };
 function Details({ job, groupLimit }: DefinitionProps) {
   const { namespace, mayOperate } = useViewer();
   const [starting, setStarting] = useState(false);
+  const [filling, setFilling] = useState(false);
   const search = useMemo<RunSearch>(() => ({ job: job.name }), [job.name]);
   const runs = useRunList(namespace, search, RUNS);
   const target = useTarget();
@@ -71,9 +72,14 @@ function Details({ job, groupLimit }: DefinitionProps) {
         note={job.description}
       >
         {mayOperate && (
-          <Button look="primary" onClick={() => setStarting(true)}>
-            <Play className="size-3.5" /> Start a run
-          </Button>
+          <>
+            <Button onClick={() => setFilling(true)}>
+              <History className="size-4" /> Backfill…
+            </Button>
+            <Button look="primary" onClick={() => setStarting(true)}>
+              <Play className="size-3.5" /> Start a run
+            </Button>
+          </>
         )}
       </PageHead>
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
@@ -112,6 +118,9 @@ function Details({ job, groupLimit }: DefinitionProps) {
           </Panel>
         </div>
       </div>
+      <Suspense fallback={null}>
+        {filling && <BackfillDialog job={job.name} close={() => setFilling(false)} />}
+      </Suspense>
       {starting && <StartRunDialog job={job.name} input={job.input} close={() => setStarting(false)} />}
     </>
   );
@@ -120,7 +129,6 @@ function Details({ job, groupLimit }: DefinitionProps) {
 function Triggers({ job }: { job: Job }) {
   const { mayDefine } = useViewer();
   const [creating, setCreating] = useState(false);
-  const now = useNow();
   return (
     <Panel
       title="Triggers"
@@ -150,7 +158,7 @@ function Triggers({ job }: { job: Job }) {
                 <Badge face={triggerFace(trigger.state)} />
               </div>
               <p className="text-xs text-muted">
-                {scheduleInWords(trigger.schedule, now)}
+                {trigger.scheduleInWords}
                 {trigger.nextFireAt !== null && (
                   <>
                     {" "}
@@ -167,7 +175,9 @@ function Triggers({ job }: { job: Job }) {
           It has more triggers than are listed here.
         </p>
       )}
-      {creating && <CreateTriggerDialog job={job.name} close={() => setCreating(false)} />}
+      <Suspense fallback={null}>
+        {creating && <TriggerDialog job={job.name} close={() => setCreating(false)} />}
+      </Suspense>
     </Panel>
   );
 }

@@ -1,24 +1,24 @@
-/** One trigger: when it fires, and what became of every time it was due. */
+/** One trigger: when it fires, what keeps it from it, and what became of every time it was due. */
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { OctagonPause } from "lucide-react";
-import { useState } from "react";
 import { Badge } from "../components/badge.tsx";
-import { useNow } from "../components/clock.ts";
 import { Fires } from "../components/fires.tsx";
 import { JsonView } from "../components/json-view.tsx";
-import { At } from "../components/moment.tsx";
 import { Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager, pagesBy } from "../components/pager.tsx";
-import { Facts, PageHead, Panel } from "../components/panel.tsx";
-import { Table, Td, Th } from "../components/table.tsx";
+import { PageHead, Panel } from "../components/panel.tsx";
+import { TriggerBackfills, TriggerCalendars, TriggerFacts } from "../components/trigger-about.tsx";
 import { TriggerActions } from "../components/trigger-actions.tsx";
+import { Ledger, OutcomeFilter } from "../components/trigger-ledger.tsx";
+import { PauseList } from "../components/trigger-pauses.tsx";
 import { useViewer } from "../components/viewer.tsx";
 import { useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { nextCursor } from "../graphql/page.ts";
 import { type Trigger, TriggerEvents, TriggerQuery } from "../graphql/triggers.ts";
-import { misfireInWords, scheduleInWords } from "../model/schedule.ts";
-import { occurrenceFace, runFace, triggerFace } from "../model/state.ts";
-import { clockTime, durationInWords, formatCount, formatSpan } from "../model/time.ts";
+import { pausedInWords, type TriggerPause } from "../model/pauses.ts";
+import { zoneOf } from "../model/schedule-form.ts";
+import type { LedgerSearch } from "../model/search.ts";
+import { triggerFace } from "../model/state.ts";
 
 const FIRES = 10;
 const REREAD_MS = 800;
@@ -32,29 +32,26 @@ export function TriggerPage() {
 
 function OneTrigger({ name }: { name: string }) {
   const { namespace } = useViewer();
-  const [after, setAfter] = useState<string | undefined>(undefined);
-  const { data, error, reload } = useLiveQuery(TriggerQuery, { namespace, name, fires: FIRES, after });
+  const { outcome, after } = route.useSearch();
+  const { data, error, reload } = useLiveQuery(TriggerQuery, {
+    namespace,
+    name,
+    fires: FIRES,
+    outcomes: outcome,
+    after,
+  });
   const reread = useThrottled(reload, REREAD_MS);
   useEvents(TriggerEvents, { namespace }, ({ triggerChanged }) => triggerChanged.name === name && reread());
   const trigger = data?.trigger;
   if (trigger === undefined && error !== undefined) return <Fault error={error} retry={reload} />;
   if (trigger === undefined) return <Loading lines={8} />;
   if (trigger === null) return <Empty title={`There is no trigger ${name} in the namespace ${namespace}.`} />;
-  return (
-    <Details
-      trigger={trigger}
-      pager={
-        <Pager
-          {...pagesBy(after, nextCursor(trigger.occurrences.pageInfo), setAfter)}
-          words={{ first: "Newest", next: "Older" }}
-        />
-      }
-    />
-  );
+  return <Details trigger={trigger} reload={reload} />;
 }
 
-function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode }) {
-  const now = useNow();
+type DetailsProps = { trigger: Trigger; reload: () => void };
+
+function Details({ trigger, reload }: DetailsProps) {
   return (
     <>
       <PageHead
@@ -70,7 +67,7 @@ function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode 
         }
         note={
           <>
-            {scheduleInWords(trigger.schedule, now)} · starts{" "}
+            {trigger.scheduleInWords} · starts{" "}
             <Link
               to="/jobs/$name"
               params={{ name: trigger.job.name }}
@@ -81,29 +78,39 @@ function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode 
           </>
         }
       >
-        <TriggerActions trigger={trigger} />
+        <TriggerActions trigger={trigger} changed={reload} />
       </PageHead>
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
-        <div className="grid min-w-0 content-start gap-4">
-          {trigger.reason !== null && trigger.state !== "NORMAL" && (
-            <p className="tone-waiting tinted flex gap-2 rounded-lg px-4 py-3 wrap-anywhere">
+        <div className="grid min-w-0 grid-cols-1 content-start gap-4">
+          <PauseList
+            label="What pauses it"
+            pauses={trigger.pauses}
+            said={pausedWith}
+            misfire={trigger.misfire}
+            changed={reload}
+          />
+          {trigger.state === "ERROR" && trigger.reason !== null && (
+            <p className="tone-bad tinted flex gap-2 rounded-lg px-4 py-3 wrap-anywhere">
               <OctagonPause aria-hidden className="mt-0.5 size-4 shrink-0" /> {trigger.reason}
             </p>
           )}
-          <Panel title="Occurrences" aside={<span className="text-xs text-muted">newest first</span>}>
-            <Ledger occurrences={trigger.occurrences.nodes} />
-            {pager}
-          </Panel>
+          <Occurrences trigger={trigger} />
         </div>
-        <div className="grid min-w-0 content-start gap-4">
+        <div className="grid min-w-0 grid-cols-1 content-start gap-4">
           <Panel title={`Next ${FIRES} fire times`}>
             {trigger.upcoming.length === 0 ? (
-              <p className="px-4 py-4 text-muted">It fires no more.</p>
+              <p className="px-4 py-4 text-muted">{IDLE[trigger.state] ?? "None."}</p>
             ) : (
-              <Fires fires={trigger.upcoming} className="px-4 py-3 text-[13px] leading-6" />
+              <Fires
+                fires={trigger.upcoming}
+                zoned={zoneOf(trigger.schedule) !== undefined}
+                className="px-4 py-3 text-[13px] leading-6"
+              />
             )}
           </Panel>
-          <About trigger={trigger} />
+          <TriggerCalendars trigger={trigger} />
+          <TriggerBackfills name={trigger.name} />
+          <TriggerFacts trigger={trigger} />
           {trigger.input !== null && (
             <Panel title="Input of its runs">
               <JsonView value={trigger.input} label="input" />
@@ -115,108 +122,35 @@ function Details({ trigger, pager }: { trigger: Trigger; pager: React.ReactNode 
   );
 }
 
-function Ledger({ occurrences }: { occurrences: Trigger["occurrences"]["nodes"] }) {
-  if (occurrences.length === 0) return <Empty title="It has not been due yet." />;
-  return (
-    <Table
-      label="Occurrences"
-      head={
-        <>
-          <Th>Due</Th>
-          <Th className="w-32">Outcome</Th>
-          <Th from="sm" right>
-            Fired after
-          </Th>
-          <Th className="w-36">Run</Th>
-        </>
-      }
-    >
-      {occurrences.map((occurrence) => (
-        <Occurrence key={occurrence.scheduledAt} occurrence={occurrence} />
-      ))}
-    </Table>
-  );
-}
+/** Why there are no times ahead. */
+const IDLE: Partial<Record<Trigger["state"], string>> = {
+  PAUSED: "None while it is paused.",
+  BLOCKED: "The next is counted from the end of its run.",
+  COMPLETE: "It fires no more.",
+  ERROR: "None until it is reset.",
+};
 
-function Occurrence({ occurrence }: { occurrence: Trigger["occurrences"]["nodes"][number] }) {
-  const now = useNow();
-  const { scheduledAt, until, count, firedAt, run } = occurrence;
-  return (
-    <tr>
-      <Td>
-        <At at={scheduledAt} />
-        {count > 1 && (
-          <p className="text-xs text-muted">
-            {formatCount(count)} times{until !== null && `, the last at ${clockTime(until, now)}`}
-          </p>
-        )}
-      </Td>
-      <Td>
-        <Badge face={occurrenceFace(occurrence.outcome)} />
-      </Td>
-      <Td from="sm" right className="text-muted">
-        {firedAt === null ? "–" : formatSpan(Date.parse(firedAt) - Date.parse(scheduledAt))}
-      </Td>
-      <Td>
-        {run === null ? (
-          <span className="text-muted">–</span>
-        ) : (
-          <Link to="/runs/$id" params={{ id: run.id }} aria-label={`Run ${run.id}`}>
-            <Badge face={runFace(run.state, run.holds)} />
-          </Link>
-        )}
-      </Td>
-    </tr>
-  );
-}
+const pausedWith = (pause: TriggerPause): string =>
+  pause.kind === "TRIGGER" ? "Paused" : `Paused with ${pausedInWords(pause)}`;
 
-function About({ trigger }: { trigger: Trigger }) {
+function Occurrences({ trigger }: { trigger: Trigger }) {
+  const { outcome, after } = route.useSearch();
+  const navigate = route.useNavigate();
+  const go = (part: LedgerSearch) =>
+    navigate({ search: (before) => ({ ...before, ...part }), replace: true });
   return (
-    <Panel title="About">
-      <Facts>
-        {trigger.schedule.__typename === "CronSchedule" && (
-          <>
-            <dt>Expression</dt>
-            <dd className="font-mono text-xs">{trigger.schedule.expression}</dd>
-          </>
-        )}
-        <dt>Fired</dt>
-        <dd>{formatCount(trigger.firedCount)} times</dd>
-        <dt>When missed</dt>
-        <dd>{misfireInWords(trigger.misfire)}</dd>
-        {trigger.jitter !== null && (
-          <>
-            <dt>Put off by up to</dt>
-            <dd>{durationInWords(trigger.jitter)}</dd>
-          </>
-        )}
-        {trigger.priority !== null && (
-          <>
-            <dt>Priority</dt>
-            <dd>{trigger.priority}</dd>
-          </>
-        )}
-        {trigger.startAt !== null && (
-          <>
-            <dt>From</dt>
-            <dd>
-              <At at={trigger.startAt} />
-            </dd>
-          </>
-        )}
-        {trigger.endAt !== null && (
-          <>
-            <dt>Until</dt>
-            <dd>
-              <At at={trigger.endAt} />
-            </dd>
-          </>
-        )}
-        <dt>Changed</dt>
-        <dd>
-          <At at={trigger.updatedAt} />
-        </dd>
-      </Facts>
+    <Panel title="Occurrences" aside={<span className="text-xs text-muted">newest first</span>}>
+      <div className="border-b border-line px-3 py-2">
+        <OutcomeFilter
+          chosen={outcome ?? []}
+          choose={(chosen) => go({ outcome: chosen, after: undefined })}
+        />
+      </div>
+      <Ledger occurrences={trigger.occurrences.nodes} filtered={outcome !== undefined} />
+      <Pager
+        {...pagesBy(after, nextCursor(trigger.occurrences.pageInfo), (to) => go({ after: to }))}
+        words={{ first: "Newest", next: "Older" }}
+      />
     </Panel>
   );
 }

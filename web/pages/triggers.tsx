@@ -1,194 +1,160 @@
-/** The triggers of a namespace, in words, with their next fire times. */
-import { getRouteApi, Link } from "@tanstack/react-router";
-import type { ResultOf } from "gql.tada";
-import { Plus } from "lucide-react";
-import { useCallback, useState } from "react";
-import { Badge } from "../components/badge.tsx";
+/** The triggers of a namespace, in words, with their next fire times, and what is paused of them. */
+import { getRouteApi } from "@tanstack/react-router";
+import { Pause, Plus } from "lucide-react";
+import { lazy, Suspense, useCallback, useState } from "react";
 import { Button } from "../components/button.tsx";
-import { useNow } from "../components/clock.ts";
-import { CreateTriggerDialog } from "../components/create-trigger.tsx";
-import { Ago, Ahead } from "../components/moment.tsx";
-import { Command, Empty, Fault, Loading } from "../components/notice.tsx";
 import { Pager, pagesBy } from "../components/pager.tsx";
 import { PageHead, Panel } from "../components/panel.tsx";
+import { PauseManyDialog } from "../components/pause-dialogs.tsx";
 import { SearchBox } from "../components/search-box.tsx";
-import { Table, Td, Th } from "../components/table.tsx";
-import { TriggerActions } from "../components/trigger-actions.tsx";
-import { useTarget } from "../components/use-target.ts";
+import { TimeZoneUpdates } from "../components/time-zone-updates.tsx";
+import { TriggerList } from "../components/trigger-list.tsx";
+import { PauseList } from "../components/trigger-pauses.tsx";
+import { usePoll } from "../components/use-poll.ts";
 import { useViewer } from "../components/viewer.tsx";
-import { type Live, useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
+import { JobNamesQuery } from "../graphql/jobs.ts";
+import { useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
 import { nextCursor } from "../graphql/page.ts";
-import { type ListedTrigger, TriggerEvents, TriggersQuery } from "../graphql/triggers.ts";
-import { curlCreateTrigger } from "../model/curl.ts";
-import { scheduleInWords } from "../model/schedule.ts";
+import { TriggerPausesQuery } from "../graphql/trigger-pauses.ts";
+import { TriggerEvents, TriggersQuery } from "../graphql/triggers.ts";
+import { pausedInWords, type TriggerPause } from "../model/pauses.ts";
 import { TRIGGER_STATES, type TriggerSearch } from "../model/search.ts";
 import { triggerFace } from "../model/state.ts";
-import { clockTime } from "../model/time.ts";
+
+const TriggerDialog = lazy(() => import("../components/trigger-dialog.tsx"));
 
 const PAGE = 50;
 const REREAD_MS = 1_500;
+const POLL_MS = 5_000;
 const route = getRouteApi("/triggers");
 
 export function TriggersPage() {
-  const { namespace, mayDefine } = useViewer();
-  const { q, state, after } = route.useSearch();
+  const { namespace, mayDefine, mayOperate } = useViewer();
+  const { q, state, group, job, after } = route.useSearch();
   const navigate = route.useNavigate();
-  const [creating, setCreating] = useState(false);
-  const triggers = useLiveQuery(TriggersQuery, {
-    namespace,
-    filter: { search: q, state },
-    first: PAGE,
-    after,
-  });
-  useEvents(TriggerEvents, { namespace }, useThrottled(triggers.reload, REREAD_MS));
+  const [open, setOpen] = useState<"new" | "pause">();
+  const filter = { search: q, state, group, job };
+  const triggers = useLiveQuery(TriggersQuery, { namespace, filter, first: PAGE, after });
+  const pauses = useLiveQuery(TriggerPausesQuery, { namespace });
+  const reload = (): void => {
+    triggers.reload();
+    pauses.reload();
+  };
+  useEvents(TriggerEvents, { namespace }, useThrottled(reload, REREAD_MS));
+  // A pause that ends without a trigger under it tells nobody.
+  const ends = pauses.data?.triggerPauses.some(({ until }) => until !== null) ?? false;
+  usePoll(pauses.reload, POLL_MS, ends);
   const change = useCallback(
     (part: TriggerSearch) =>
       navigate({ search: (before) => ({ ...before, ...part, after: undefined }), replace: true }),
     [navigate],
   );
-  const find = useCallback((text: string) => change({ q: text || undefined }), [change]);
+  const groups = [...new Set(triggers.data?.triggers.nodes.map((trigger) => trigger.group))].sort();
   return (
     <>
       <PageHead title="Triggers" note="A trigger says when a job runs.">
+        {mayOperate && (
+          <Button onClick={() => setOpen("pause")}>
+            <Pause className="size-4" /> Pause many…
+          </Button>
+        )}
         {mayDefine && (
-          <Button look="primary" onClick={() => setCreating(true)}>
+          <Button look="primary" onClick={() => setOpen("new")}>
             <Plus className="size-4" /> New trigger
           </Button>
         )}
       </PageHead>
-      <div className="mb-3 flex gap-2">
-        <SearchBox label="Search triggers" value={q ?? ""} apply={find} className="w-full sm:w-72" />
-        <select
-          aria-label="State"
-          value={state ?? ""}
-          onChange={(event) => change({ state: TRIGGER_STATES.find((each) => each === event.target.value) })}
-          className="h-8 rounded-md border border-line bg-panel px-2 text-[13px]"
-        >
-          <option value="">Any state</option>
-          {TRIGGER_STATES.map((each) => (
-            <option key={each} value={each}>
-              {triggerFace(each).word}
-            </option>
-          ))}
-        </select>
+      <div className="mb-3 empty:hidden">
+        <PauseList
+          label="Pauses"
+          pauses={pauses.data?.triggerPauses ?? []}
+          said={(pause) => `Paused: ${pausedBy(pause)}`}
+          changed={reload}
+        />
       </div>
+      <Filters search={{ q, state, group, job }} groups={groups} change={change} />
       <Panel>
-        <TriggerList triggers={triggers} filtered={q !== undefined || state !== undefined} />
+        <TriggerList
+          triggers={triggers}
+          filtered={[q, state, group, job].some((each) => each !== undefined)}
+          changed={reload}
+        />
         <Pager
           {...pagesBy(after, nextCursor(triggers.data?.triggers.pageInfo), (to) =>
             navigate({ search: (before) => ({ ...before, after: to }) }),
           )}
         />
       </Panel>
-      {creating && <CreateTriggerDialog close={() => setCreating(false)} />}
-    </>
-  );
-}
-
-type TriggerListProps = { triggers: Live<ResultOf<typeof TriggersQuery>>; filtered: boolean };
-
-function TriggerList({ triggers, filtered }: TriggerListProps) {
-  const target = useTarget();
-  const rows = triggers.data?.triggers.nodes;
-  if (rows === undefined)
-    return triggers.error === undefined ? (
-      <Loading />
-    ) : (
-      <Fault error={triggers.error} retry={triggers.reload} />
-    );
-  if (rows.length === 0 && filtered) return <Empty title="No trigger fits these filters." />;
-  if (rows.length === 0)
-    return (
-      <Empty title="No triggers in this namespace.">
-        <p>Without one, jobs run only when someone asks. Make one here or over the API:</p>
-        <Command>{curlCreateTrigger(target, "hello")}</Command>
-      </Empty>
-    );
-  return (
-    <Table
-      label="Triggers"
-      head={
-        <>
-          <Th>Trigger</Th>
-          <Th from="sm" className="w-32">
-            State
-          </Th>
-          <Th from="md">Next fire times</Th>
-          <Th from="lg" right>
-            Last fired
-          </Th>
-          <Th className="w-12" />
-        </>
-      }
-    >
-      {rows.map((trigger) => (
-        <Line key={trigger.id} trigger={trigger} />
-      ))}
-    </Table>
-  );
-}
-
-function Line({ trigger }: { trigger: ListedTrigger }) {
-  const now = useNow();
-  const [next, ...later] = trigger.nextFires;
-  return (
-    <tr className="row-link">
-      <Td className="w-full max-w-0">
-        <Link
-          data-row
-          to="/triggers/$name"
-          params={{ name: trigger.name }}
-          className="block truncate font-medium"
-        >
-          {trigger.name}
-        </Link>
-        <div className="my-1 @lg:hidden">
-          <Standing trigger={trigger} />
-        </div>
-        <p className="text-xs text-muted">
-          {scheduleInWords(trigger.schedule, now)} · starts{" "}
-          <Link to="/jobs/$name" params={{ name: trigger.job.name }} className="text-accent hover:underline">
-            {trigger.job.name}
-          </Link>
-        </p>
-        {trigger.nextFireAt !== null && (
-          <p className="text-xs text-muted @2xl:hidden">
-            next <Ahead at={trigger.nextFireAt} />
-          </p>
-        )}
-      </Td>
-      <Td from="sm">
-        <Standing trigger={trigger} />
-      </Td>
-      <Td from="md" className="whitespace-nowrap">
-        {next === undefined ? (
-          <span className="text-muted">–</span>
-        ) : (
-          <>
-            <Ahead at={next} />
-            <p className="text-xs text-muted tabular-nums">
-              {later.map((fire) => clockTime(fire, now)).join(", ")}
-            </p>
-          </>
-        )}
-      </Td>
-      <Td from="lg" right className="text-muted">
-        {trigger.lastFireAt === null ? "never" : <Ago at={trigger.lastFireAt} />}
-      </Td>
-      <Td right>
-        <TriggerActions trigger={trigger} compact />
-      </Td>
-    </tr>
-  );
-}
-
-function Standing({ trigger }: { trigger: ListedTrigger }) {
-  return (
-    <>
-      <Badge face={triggerFace(trigger.state)} title={trigger.reason ?? undefined} />
-      {trigger.reason !== null && (
-        <p className="mt-0.5 max-w-40 truncate text-xs text-muted">{trigger.reason}</p>
+      <TimeZoneUpdates />
+      <Suspense fallback={null}>
+        {open === "new" && <TriggerDialog close={() => setOpen(undefined)} />}
+      </Suspense>
+      {open === "pause" && (
+        <PauseManyDialog
+          group={group}
+          job={job}
+          groups={groups}
+          changed={reload}
+          close={() => setOpen(undefined)}
+        />
       )}
     </>
+  );
+}
+
+const pausedBy = (pause: TriggerPause): string =>
+  pause.kind === "TRIGGER" ? `the trigger ${pause.target}` : pausedInWords(pause);
+
+type FiltersProps = {
+  search: TriggerSearch;
+  groups: readonly string[];
+  change: (part: TriggerSearch) => void;
+};
+
+function Filters({ search: { q, state, group, job }, groups, change }: FiltersProps) {
+  const { namespace } = useViewer();
+  const jobs = useLiveQuery(JobNamesQuery, { namespace, search: job });
+  const find = useCallback((text: string) => change({ q: text || undefined }), [change]);
+  const byGroup = useCallback((text: string) => change({ group: text || undefined }), [change]);
+  const byJob = useCallback((text: string) => change({ job: text || undefined }), [change]);
+  return (
+    <div className="mb-3 flex flex-wrap gap-2">
+      <SearchBox label="Search triggers" value={q ?? ""} apply={find} className="w-full sm:w-56" />
+      <SearchBox
+        label="Group by name"
+        value={group ?? ""}
+        apply={byGroup}
+        suggestions={groups}
+        className="max-sm:flex-1 sm:w-44"
+      />
+      <SearchBox
+        label="Job by name"
+        value={job ?? ""}
+        apply={byJob}
+        suggestions={jobs.data?.jobs.nodes.map(({ name }) => name) ?? []}
+        className="max-sm:flex-1 sm:w-44"
+      />
+      <select
+        aria-label="State"
+        value={state ?? ""}
+        onChange={(event) => change({ state: TRIGGER_STATES.find((each) => each === event.target.value) })}
+        className="h-8 rounded-md border border-line bg-panel px-2 text-[13px]"
+      >
+        <option value="">Any state</option>
+        {TRIGGER_STATES.map((each) => (
+          <option key={each} value={each}>
+            {triggerFace(each).word}
+          </option>
+        ))}
+      </select>
+      {[q, state, group, job].some((each) => each !== undefined) && (
+        <Button
+          look="bare"
+          onClick={() => change({ q: undefined, state: undefined, group: undefined, job: undefined })}
+        >
+          Clear filters
+        </Button>
+      )}
+    </div>
   );
 }

@@ -2,14 +2,15 @@
 import { describe, expect, test } from "vitest";
 import {
   durationOf,
+  durationTyped,
   fieldAtFault,
+  instantOf,
+  localOf,
   readJob,
   readPace,
-  readPreview,
   readRedrive,
-  readSchedule,
   readStartRun,
-  readTrigger,
+  rebased,
   tagsOf,
 } from "../../../web/model/forms.ts";
 
@@ -24,20 +25,6 @@ const job = {
   priority: "",
   tags: "",
 };
-const schedule = {
-  kind: "cron",
-  expression: "* * * * *",
-  dialect: "UNIX",
-  timeZone: "",
-  every: "",
-  at: "",
-  from: "08:00",
-  until: "18:00",
-  weekdays: ["MONDAY", "FRIDAY"],
-  startAt: "",
-  jitter: "",
-} as const;
-
 describe("durations", () => {
   test.each([
     ["90s", "PT90S"],
@@ -54,6 +41,10 @@ describe("durations", () => {
     ["-5s", null],
   ])("%j is %s", (text, iso) => {
     expect(durationOf(text)).toBe(iso);
+  });
+
+  test.each(["5m", "1mo", "2d", "1y", "90s", "P1DT12H", "0.1s"])("%s comes back as it was typed", (text) => {
+    expect(durationTyped(durationOf(text) ?? "")).toBe(text);
   });
 });
 
@@ -114,77 +105,6 @@ describe("creating", () => {
       group: "g",
     });
   });
-
-  test("each kind of schedule becomes the one field that the API wants", () => {
-    expect(readSchedule(schedule).values).toEqual({
-      cron: { expression: "* * * * *", dialect: "UNIX", timeZone: "UTC" },
-    });
-    expect(readSchedule({ ...schedule, kind: "calendarInterval", every: "1 month" }).values).toEqual({
-      calendarInterval: { every: "P1M", timeZone: "UTC" },
-    });
-    expect(
-      readSchedule({ ...schedule, kind: "dailyTimeInterval", every: "72m", timeZone: "Asia/Tokyo" }).values,
-    ).toEqual({
-      dailyTimeInterval: {
-        every: "PT72M",
-        from: "08:00",
-        until: "18:00",
-        weekdays: ["MONDAY", "FRIDAY"],
-        timeZone: "Asia/Tokyo",
-      },
-    });
-    expect(readSchedule({ ...schedule, kind: "fixedRate", every: "5m" }).values).toEqual({
-      fixedRate: { every: "PT5M" },
-    });
-    expect(readSchedule({ ...schedule, kind: "fixedDelay", every: "5m" }).values).toEqual({
-      fixedDelay: { every: "PT5M" },
-    });
-    expect(readSchedule({ ...schedule, kind: "once", at: "2026-11-21T12:00:00" }).values).toEqual({
-      once: { at: new Date("2026-11-21T12:00:00").toISOString() },
-    });
-  });
-
-  test("an incomplete schedule names the field that it needs", () => {
-    expect(readSchedule({ ...schedule, expression: " " }).faults).toHaveProperty("expression");
-    expect(readSchedule({ ...schedule, kind: "fixedRate", every: "often" }).faults).toHaveProperty("every");
-    expect(readSchedule({ ...schedule, kind: "once", at: "" }).faults).toHaveProperty("at");
-    const daily = { ...schedule, kind: "dailyTimeInterval", every: "1h" } as const;
-    expect(readSchedule({ ...daily, from: "", until: "", weekdays: [] })).toEqual({
-      values: null,
-      faults: { from: expect.any(String), until: expect.any(String), weekdays: expect.any(String) },
-    });
-  });
-
-  test("start and jitter go along where they mean something", () => {
-    const named = {
-      ...schedule,
-      name: "t",
-      job: "j",
-      startAt: "2026-11-21T12:00:00",
-      jitter: "30s",
-    } as const;
-    const startAt = new Date("2026-11-21T12:00:00").toISOString();
-    expect(readTrigger(named).values).toMatchObject({ startAt, jitter: "PT30S" });
-    expect(readTrigger({ ...named, jitter: "some" }).faults).toHaveProperty("jitter");
-    const delayed = readTrigger({ ...named, kind: "fixedDelay", every: "5m" }).values;
-    expect(delayed).toMatchObject({ startAt });
-    expect(delayed).not.toHaveProperty("jitter");
-    expect(readPreview({ ...named, name: " " }, "default")).toEqual({
-      schedule: readSchedule(schedule).values,
-      startAt,
-      jitter: "PT30S",
-    });
-    expect(readPreview(named, "team")).toMatchObject({ namespace: "team", name: "t" });
-    expect(readPreview({ ...named, expression: "" }, "team")).toBeNull();
-  });
-
-  test("a trigger needs a name and a job beside its schedule", () => {
-    expect(readTrigger({ ...schedule, name: "", job: "" }).faults).toMatchObject({
-      name: expect.any(String),
-      job: expect.any(String),
-    });
-    expect(readTrigger({ ...schedule, name: "t", job: "j" }).values).toMatchObject({ name: "t", job: "j" });
-  });
 });
 
 test("the server's complaint goes to the innermost field that the form has", () => {
@@ -192,6 +112,7 @@ test("the server's complaint goes to the innermost field that the form has", () 
   expect(fieldAtFault("input.name", ["name"])).toBe("name");
   expect(fieldAtFault("input.retry", ["name"])).toBeUndefined();
   expect(fieldAtFault(undefined, ["name"])).toBeUndefined();
+  expect(fieldAtFault("input.calendars[1]", ["calendars"])).toBe("calendars");
 });
 
 test("a redriven run's input is sent when it is another one, and only when it is JSON", () => {
@@ -204,4 +125,21 @@ test("a pace is a number of runs per second within the server's bounds; blank is
   expect(readPace(" ").values).toEqual({ perSecond: null });
   expect(readPace("0.5").values).toEqual({ perSecond: 0.5 });
   for (const text of ["0", "-1", "often", "20000", "Infinity"]) expect(readPace(text).values).toBeNull();
+});
+
+test("an instant goes into a field of local time and comes back, to the millisecond", () => {
+  for (const at of ["2030-01-31T08:00:00.000Z", "2030-07-01T12:34:56.789Z"])
+    expect(instantOf(localOf(at))).toBe(at);
+  expect(localOf("2030-01-31T08:00:00.000Z")).toMatch(/^2030-01-3\dT\d\d:\d\d:00$/);
+  for (const text of ["", " ", "tomorrow"]) expect(instantOf(text)).toBeNull();
+});
+
+test("what was edited stays when somebody else's change is taken in", () => {
+  const before = { name: "n", every: "5m", weekdays: ["MONDAY"] };
+  const edited = { ...before, every: "10m" };
+  expect(rebased(edited, before, { name: "n2", every: "1h", weekdays: ["FRIDAY"] })).toEqual({
+    name: "n2",
+    every: "10m",
+    weekdays: ["FRIDAY"],
+  });
 });

@@ -3,8 +3,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { chooseNamespace } from "../../../web/model/namespace.ts";
 import {
+  backfillSearch,
+  dateSearch,
   executorSearch,
+  forecastSearch,
   jobSearch,
+  ledgerSearch,
   namespaceSearch,
   overviewSearch,
   parseSearch,
@@ -12,6 +16,7 @@ import {
   runSearch,
   stringifySearch,
   triggerSearch,
+  yearSearch,
 } from "../../../web/model/search.ts";
 
 describe("query strings", () => {
@@ -46,6 +51,24 @@ describe("query strings", () => {
     expect(overviewSearch({ minutes: "360" })).toEqual({ minutes: 360 });
     expect(overviewSearch({ minutes: "7" })).toEqual({});
     expect(namespaceSearch({ ns: 3 })).toEqual({});
+    expect(triggerSearch({ group: "g", job: "j", state: "ERROR" })).toEqual({
+      group: "g",
+      job: "j",
+      state: "ERROR",
+    });
+    expect(ledgerSearch({ outcome: ["LATE", "NEVER"], after: "c" })).toEqual({
+      outcome: ["LATE"],
+      after: "c",
+    });
+    expect(backfillSearch({ state: "STOPPED", trigger: "t", job: "" })).toEqual({
+      state: ["STOPPED"],
+      trigger: "t",
+    });
+    expect(dateSearch({ state: ["KEPT", "COMPLETE"] })).toEqual({ state: ["KEPT"] });
+    expect(forecastSearch({ job: "j", from: ["a", "b"], until: "x" })).toEqual({ job: "j", until: "x" });
+    expect(yearSearch({ year: "2030" })).toEqual({ year: 2030 });
+    for (const year of ["soon", "1969", "2200", "2030.5", undefined])
+      expect(yearSearch({ year })).toEqual({});
   });
 });
 
