@@ -1,6 +1,8 @@
-/** A real Chromium for tests of the dashboard, where one is installed. */
+/** A real Chromium for tests of the dashboard, where one is installed, and pages in it that note what they may not do. */
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 const CANDIDATES = [
   process.env.CHROMIUM_PATH,
@@ -31,4 +33,38 @@ export function openBrowser(): Promise<Browser> {
       "--disable-sync",
     ],
   });
+}
+
+export const DESK = { viewport: { width: 1280, height: 900 } };
+export const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
+
+/** Builds the dashboard unless it is. */
+export function buildDashboard(): void {
+  execFileSync(process.execPath, ["server/setup.mjs", "--web"], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    // Vitest's own NODE_ENV would make it a development build.
+    env: { ...process.env, NODE_ENV: "production" },
+  });
+}
+
+/** A page of its own session. What no page may do comes into `complaints`: fail, log an error, or ask another server. */
+export async function openPage(
+  browser: Browser,
+  complaints: string[],
+  options: BrowserContextOptions = DESK,
+): Promise<Page> {
+  const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", ...options });
+  context.setDefaultTimeout(15_000);
+  const opened = await context.newPage();
+  opened.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
+  opened.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning")
+      complaints.push(`console: ${message.text()}`);
+  });
+  opened.on("request", (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (hostname !== "127.0.0.1" && protocol !== "data:" && protocol !== "blob:")
+      complaints.push(`request to ${request.url()}`);
+  });
+  return opened;
 }

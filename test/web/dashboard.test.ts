@@ -1,18 +1,22 @@
 /** The dashboard in a real browser, on a real server, with a worker that speaks the protocol. */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { browserPath, openBrowser, WITHOUT_BROWSER } from "./browser.ts";
+import {
+  browserPath,
+  buildDashboard,
+  DESK,
+  openBrowser,
+  openPage,
+  PHONE,
+  WITHOUT_BROWSER,
+} from "./browser.ts";
 
 const HERE = browserPath === undefined ? `the dashboard (${WITHOUT_BROWSER})` : "the dashboard";
 // The short report names no skipped test.
 if (browserPath === undefined) console.warn(HERE);
-const DESK = { viewport: { width: 1280, height: 900 } };
-const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
 
 type Lease = { id: string; run: string; job: string };
 
@@ -24,31 +28,13 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
   let complaints: string[];
 
   beforeAll(async () => {
-    execFileSync(process.execPath, ["server/setup.mjs", "--web"], {
-      cwd: fileURLToPath(new URL("../..", import.meta.url)),
-      // Vitest's own NODE_ENV would make it a development build.
-      env: { ...process.env, NODE_ENV: "production" },
-    });
+    buildDashboard();
     [browser, server] = await Promise.all([openBrowser(), startServer()]);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 
-  const open = async (options: BrowserContextOptions = DESK): Promise<Page> => {
-    const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", ...options });
-    context.setDefaultTimeout(15_000);
-    const opened = await context.newPage();
-    opened.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
-    opened.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning")
-        complaints.push(`console: ${message.text()}`);
-    });
-    opened.on("request", (request) => {
-      const { protocol, hostname } = new URL(request.url());
-      if (hostname !== "127.0.0.1" && protocol !== "data:" && protocol !== "blob:")
-        complaints.push(`request to ${request.url()}`);
-    });
-    return opened;
-  };
+  const open = (options: BrowserContextOptions = DESK): Promise<Page> =>
+    openPage(browser, complaints, options);
 
   beforeEach(async () => {
     complaints = [];
@@ -343,17 +329,18 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
     await dialog.getByRole("button", { name: "Create the trigger" }).click();
     await expect.poll(() => dialog.locator("[aria-invalid=true]").count()).toBe(1);
     await dialog.getByLabel("Cron expression").fill("30 7 * * 1-5");
-    await dialog.getByText("At 07:30, Monday through Friday").waitFor();
+    await dialog.getByText("At 07:30, Monday through Friday (UTC)").waitFor();
     await dialog.getByRole("button", { name: "Create the trigger" }).click();
 
-    await shows("At 07:30, Monday through Friday · UTC");
-    await page.getByRole("button", { name: "Pause" }).click();
+    await shows("At 07:30, Monday through Friday (UTC)");
+    await page.getByRole("button", { name: "Pause workdays" }).click();
     await dialog.getByLabel("Reason").fill("on holiday");
     await dialog.getByRole("button", { name: "Pause the trigger" }).click();
     await page.getByRole("heading", { level: 1 }).getByText("Paused").waitFor();
     await shows("on holiday");
     await page.goto(at("/triggers?ns=default&state=PAUSED"));
-    await page.getByRole("button", { name: "Resume workdays" }).click();
+    await page.getByRole("row").getByRole("button", { name: "Resume workdays" }).click();
+    await dialog.getByRole("button", { name: "Resume" }).click();
     await shows("No trigger fits these filters.");
     await page.goto(at("/triggers?ns=default"));
     await page.getByRole("cell", { name: "Active", exact: true }).waitFor();
@@ -373,12 +360,13 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
       await dialog.getByRole("button", { name: day }).click();
     await dialog.getByRole("button", { name: "Create the trigger" }).waitFor();
     await dialog.getByLabel("Time zone").fill("Europe/Berlin");
+    await dialog.getByRole("button", { name: "Start, end, jitter" }).click();
     await dialog.getByLabel("Starts").fill("2030-03-31T00:00");
     await dialog.getByText("01:30:00 at +01:00").waitFor();
     await dialog.getByText("03:42:00 at +02:00").waitFor();
     await dialog.getByRole("button", { name: "Create the trigger" }).click();
 
-    await shows("Every 1 hour 12 minutes from 01:30 to 04:30, on Sunday · Europe/Berlin");
+    await shows("Every 1 hour 12 minutes from 01:30 to 04:30, on Sunday (Europe/Berlin)");
     await page.getByText("On that day the clocks go forward from 02:00 to 03:00.").first().waitFor();
   });
 
@@ -426,6 +414,9 @@ describe.skipIf(browserPath === undefined)(HERE, () => {
       "/jobs",
       `/jobs/${job}`,
       "/triggers",
+      "/forecast",
+      "/calendars",
+      "/backfills",
       "/executors",
     ]) {
       await page.goto(at(`${path}?ns=default`));
