@@ -45,8 +45,13 @@ export function BackfillFields({ form, faults, change, fixed }: BackfillFieldsPr
         )}
         {form.which === "range" ? (
           <>
-            <TextField label="From" type="datetime-local" hint="Inclusive." {...field("from")} />
-            <TextField label="To" type="datetime-local" hint="Inclusive; of the past." {...field("to")} />
+            <TextField
+              label="From"
+              type="datetime-local"
+              hint="Inclusive, on this computer's clock."
+              {...field("from")}
+            />
+            <TextField label="To" type="datetime-local" hint="Inclusive, and of the past." {...field("to")} />
           </>
         ) : (
           <div className="sm:col-span-2">

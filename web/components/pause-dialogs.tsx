@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { toast } from "sonner";
 import { useMutation } from "urql";
+import { messageOf } from "../graphql/client.ts";
 import { JobNamesQuery } from "../graphql/jobs.ts";
 import { useLiveQuery } from "../graphql/live.ts";
 import { ActiveTriggersQuery, PauseTrigger, PauseTriggers } from "../graphql/trigger-pauses.ts";
@@ -15,6 +16,7 @@ import {
   type TriggerPause,
 } from "../model/pauses.ts";
 import { countOf, formatCount } from "../model/time.ts";
+import { useOpened } from "./clock.ts";
 import { Dialog } from "./dialog.tsx";
 import { SelectField, TextField } from "./field.tsx";
 import { useSubmit } from "./use-submit.ts";
@@ -191,13 +193,16 @@ export function PauseManyDialog({ group, job, groups, changed, close }: PauseMan
 
 /** How many triggers a pause would stop; those that stand still already are not counted. */
 function HowMany({ about }: { about: TriggerPause }) {
-  const [until] = useState(() => new Date(Date.now() + COUNTED_MS).toISOString());
-  const { data, fetching } = useLiveQuery(ActiveTriggersQuery, {
+  const now = useOpened();
+  const { data, error, fetching } = useLiveQuery(ActiveTriggersQuery, {
     namespace: about.namespace,
     group: about.kind === "GROUP" ? about.target : undefined,
     job: about.kind === "JOB" ? about.target : undefined,
-    until,
+    // Both by this clock, which may not be the server's.
+    from: new Date(now).toISOString(),
+    until: new Date(now + COUNTED_MS).toISOString(),
   });
+  if (error !== undefined) return <p className="text-[13px] text-bad">{messageOf(error)}</p>;
   if (data === undefined || fetching)
     return (
       <p role="status" className="text-[13px] text-muted">

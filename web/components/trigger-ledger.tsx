@@ -39,7 +39,7 @@ export function Ledger({ occurrences, filtered }: LedgerProps) {
           <Th from="sm" right>
             Fired after
           </Th>
-          <Th className="w-36">Run</Th>
+          <Th className="w-28">Run</Th>
         </>
       }
     >

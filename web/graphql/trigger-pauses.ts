@@ -14,8 +14,8 @@ export const TriggerPausesQuery = graphql(
 
 /** How many triggers would stop firing: those that fire by the clock, and those that wait for their run. */
 export const ActiveTriggersQuery = graphql(`
-  query ActiveTriggers($namespace: String, $group: String, $job: String, $until: DateTime) {
-    forecast(namespace: $namespace, group: $group, job: $job, until: $until) { triggers more }
+  query ActiveTriggers($namespace: String, $group: String, $job: String, $from: DateTime, $until: DateTime) {
+    forecast(namespace: $namespace, group: $group, job: $job, from: $from, until: $until) { triggers more }
     triggers(namespace: $namespace, filter: { group: $group, job: $job, state: BLOCKED }, first: 200) {
       nodes { id }
       pageInfo { hasNextPage }

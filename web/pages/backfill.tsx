@@ -153,7 +153,7 @@ function Dates({ backfill: { dates } }: { backfill: Backfill }) {
               <Th from="sm" right>
                 Took
               </Th>
-              <Th className="w-36">Run</Th>
+              <Th className="w-28">Run</Th>
             </>
           }
         >

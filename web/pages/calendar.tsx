@@ -14,7 +14,8 @@ import { Empty, Fault, Loading } from "../components/notice.tsx";
 import { Facts, PageHead, Panel } from "../components/panel.tsx";
 import { useViewer } from "../components/viewer.tsx";
 import { type Calendar, CalendarQuery, DeleteCalendar, ExcludedQuery } from "../graphql/calendars.ts";
-import { useLiveQuery } from "../graphql/live.ts";
+import { useEvents, useLiveQuery, useThrottled } from "../graphql/live.ts";
+import { TriggerEvents } from "../graphql/triggers.ts";
 import { stretchInWords } from "../model/calendar.ts";
 import { triggerFace } from "../model/state.ts";
 
@@ -22,6 +23,7 @@ const CalendarDialog = lazy(() => import("../components/calendar-dialog.tsx"));
 const ImportDialog = lazy(() => import("../components/import-calendar.tsx"));
 
 const NEXT = 12;
+const REREAD_MS = 2_000;
 const route = getRouteApi("/calendars/$name");
 
 export function CalendarPage() {
@@ -34,6 +36,13 @@ function OneCalendar({ name }: { name: string }) {
   const { namespace } = useViewer();
   const { data, error, reload } = useLiveQuery(CalendarQuery, { namespace, name });
   const calendar = data?.calendar;
+  const reread = useThrottled(reload, REREAD_MS);
+  useEvents(
+    TriggerEvents,
+    { namespace },
+    ({ triggerChanged }) =>
+      calendar?.triggers.nodes.some((trigger) => trigger.id === triggerChanged.id) && reread(),
+  );
   if (calendar === undefined && error !== undefined) return <Fault error={error} retry={reload} />;
   if (calendar === undefined) return <Loading lines={8} />;
   if (calendar === null)
