@@ -60,6 +60,8 @@ export interface KnownExecutors {
   /** Takes over what was read, into the same object if there is one. */
   remember(facts: ExecutorFacts): KnownExecutor;
   forget(namespaceId: number, name: string): void;
+  /** False while something is known to have changed that has not been read yet. */
+  isCurrent(executorId: number): boolean;
   /** Does something whose announcements say nothing new here. */
   quietly(work: () => void): void;
   close(): void;
@@ -108,6 +110,8 @@ export function createKnownExecutors(
       if (entry) drop(entry);
     },
 
+    isCurrent: (executorId) => !stale.has(executorId) && !beingRead.has(executorId),
+
     quietly(work) {
       quiet = true;
       work();
@@ -123,6 +127,7 @@ export function createKnownExecutors(
 
   let quiet = false;
   let stale = new Set<number>();
+  let beingRead: ReadonlySet<number> = new Set();
   let reading = false;
   const reread = async (): Promise<void> => {
     if (reading) return;
@@ -130,6 +135,7 @@ export function createKnownExecutors(
     try {
       while (stale.size > 0) {
         const ids = [...stale];
+        beingRead = stale;
         stale = new Set();
         const rows = await sql<ExecutorFacts[]>`
           select ${executorFacts(sql)} from escapement.executor e where e.id = any(${ids}::int[])`;
@@ -139,6 +145,7 @@ export function createKnownExecutors(
       onError(error);
     } finally {
       reading = false;
+      beingRead = new Set();
     }
   };
   const onChanges = (changes: Change[]): void => {

@@ -135,6 +135,7 @@ export function createPresence(
       const isKnown =
         entry &&
         isFresh(entry) &&
+        known.isCurrent(entry.id) &&
         groups.every((group) => entry.groups.includes(group)) &&
         serves.every((id) => entry.serves?.includes(id));
       if (!isKnown) {
