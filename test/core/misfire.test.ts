@@ -453,13 +453,16 @@ describe("every time of the schedule", () => {
             (sum, { times }) => sum + (Array.isArray(times) ? times.length : times.count),
             decision.fires.length,
           );
-          expect(noted).toBe(times.length);
+          // More than a thousand that calendars break up are counted as "at least".
+          const exact = decision.passed.every(({ times }) => Array.isArray(times) || times.exact);
+          if (exact) expect(noted).toBe(times.length);
+          else expect(noted).toBeLessThanOrEqual(times.length);
           const excluded = decision.passed.filter(({ outcome }) => outcome === "EXCLUDED");
           const count = excluded.reduce(
             (sum, { times }) => sum + (Array.isArray(times) ? times.length : times.count),
             0,
           );
-          expect(count).toBe(times.filter(isExcluded).length);
+          if (exact) expect(count).toBe(times.filter(isExcluded).length);
           for (const { scheduledAt } of decision.fires) {
             expect(times).toContain(scheduledAt);
             expect(isExcluded(scheduledAt)).toBe(false);
