@@ -11,17 +11,26 @@ export type RejectionCode =
   | "LIMIT_EXCEEDED"
   | "UNAVAILABLE";
 
+/** One thing that is wrong with a request. */
+export interface FieldFault {
+  field: string;
+  message: string;
+}
+
 /** Thrown for every expected failure. Its message reaches the caller and says what to do; anything else is masked. */
 export class Rejection extends Error {
   override readonly name = "Rejection";
   readonly code: RejectionCode;
   /** The argument at fault, by its name in the API, when one is. */
   readonly field?: string;
+  /** All that is wrong, where several things are looked at before the answer. */
+  readonly faults?: readonly FieldFault[];
 
-  constructor(code: RejectionCode, message: string, field?: string) {
+  constructor(code: RejectionCode, message: string, field?: string, faults?: readonly FieldFault[]) {
     super(message);
     this.code = code;
     if (field !== undefined) this.field = field;
+    if (faults !== undefined) this.faults = faults;
   }
 }
 

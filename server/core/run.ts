@@ -16,6 +16,7 @@
  *   stop          –          –          CANCELLED  –         –       –         –         a run with the flag settled, or its lease is over
  *   skip          SKIPPED    SKIPPED    –          –         –       –         –         not wanted: overlap, branch not chosen
  *   rerun         –          –          –          –         READY   READY     READY     by a person; holds are decided anew
+ *   force         –          –          –          –         SUCCEEDED –       –         by a person who calls it a success
  *
  * Every pair is answered here, so a new state or event does not compile until it is.
  * A timed-out attempt is a failure like any other: `retry` or `fail`.
@@ -68,6 +69,7 @@ export const RUN_EVENTS = [
   "stop",
   "skip",
   "rerun",
+  "force",
 ] as const;
 export type RunEvent = (typeof RUN_EVENTS)[number];
 
@@ -82,9 +84,10 @@ const HAS_HOLDS = no("the run still has holds");
 const ALREADY_READY = no("the run has no holds and waits for an executor");
 const RUNNING = no("the run is running; cancel it first");
 const LIVE = no("the run has not ended; only an ended run can be run again");
+const NO_FAILURE = no("the run has not failed; only a failure can be called a success");
 
-/** What an ended run answers to everything but `rerun`. */
-function ended(because: string): Omit<Record<RunEvent, Transition>, "rerun"> {
+/** What an ended run answers to everything but `rerun` and `force`. */
+function ended(because: string): Omit<Record<RunEvent, Transition>, "rerun" | "force"> {
   const over = no(`the run has already ${because}`);
   return {
     hold: over,
@@ -119,6 +122,7 @@ const NEXT: Record<RunState, Record<RunEvent, Transition>> = {
     stop: NOT_RUNNING,
     skip: to("SKIPPED"),
     rerun: LIVE,
+    force: NO_FAILURE,
   },
   READY: {
     hold: to("WAITING"),
@@ -135,6 +139,7 @@ const NEXT: Record<RunState, Record<RunEvent, Transition>> = {
     stop: NOT_RUNNING,
     skip: to("SKIPPED"),
     rerun: LIVE,
+    force: NO_FAILURE,
   },
   RUNNING: {
     hold: RUNNING,
@@ -151,11 +156,16 @@ const NEXT: Record<RunState, Record<RunEvent, Transition>> = {
     stop: to("CANCELLED"),
     skip: RUNNING,
     rerun: LIVE,
+    force: NO_FAILURE,
   },
-  SUCCEEDED: { ...ended("succeeded"), rerun: no("the run has succeeded; start a new one instead") },
-  FAILED: { ...ended("failed"), rerun: to("READY") },
-  CANCELLED: { ...ended("been cancelled"), rerun: to("READY") },
-  SKIPPED: { ...ended("been skipped"), rerun: to("READY") },
+  SUCCEEDED: {
+    ...ended("succeeded"),
+    rerun: no("the run has succeeded; start a new one instead"),
+    force: NO_FAILURE,
+  },
+  FAILED: { ...ended("failed"), rerun: to("READY"), force: to("SUCCEEDED") },
+  CANCELLED: { ...ended("been cancelled"), rerun: to("READY"), force: NO_FAILURE },
+  SKIPPED: { ...ended("been skipped"), rerun: to("READY"), force: NO_FAILURE },
 };
 
 /** The whole machine: what `event` does to a run in `state`. */

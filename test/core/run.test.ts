@@ -32,6 +32,7 @@ const TABLE = `
   stop      -         -         CANCELLED -     -     -     -
   skip      SKIPPED   SKIPPED   -         -     -     -     -
   rerun     -         -         -         -     READY READY READY
+  force     -         -         -         -     SUCCEEDED - -
 `;
 const cells = TABLE.trim()
   .split("\n")
