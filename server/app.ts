@@ -8,6 +8,7 @@ import type { Engine } from "./engine/engine.ts";
 import { ensurePartitions } from "./engine/prune.ts";
 import { createGraphql } from "./graphql/server.ts";
 import { createHttp } from "./http.ts";
+import { createConductor } from "./loops/conductor.ts";
 import { createJanitor } from "./loops/janitor.ts";
 import { createLeader, type Leader } from "./loops/leader.ts";
 import type { Loop } from "./loops/loop.ts";
@@ -31,7 +32,7 @@ export interface App {
   engine: Engine;
   tokens: Tokens;
   /** For those who wait for a step instead of sleeping. */
-  loops: { leader: Leader; ticker: Loop; reaper: Loop; janitor: Loop };
+  loops: { leader: Leader; ticker: Loop; reaper: Loop; janitor: Loop; conductor: Loop };
   /** Ends the loops, answers what is parked and open, gives up the leadership and closes the connections. */
   close(): Promise<void>;
 }
@@ -79,6 +80,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   );
   const ticker = createTicker(context, leader, onError("ticker"));
   const reaper = createReaper(context, engine, leader, onError("reaper"));
+  const conductor = createConductor(context, engine, onError("conductor"));
   const janitor = createJanitor(
     context,
     leader,
@@ -105,7 +107,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
   await http.listen({ host: config.host, port: config.port });
   const address = http.server.address() as AddressInfo;
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
-  const loops = { leader, ticker, reaper, janitor };
+  const loops = { leader, ticker, reaper, janitor, conductor };
   for (const loop of Object.values(loops)) loop.start();
 
   return {
@@ -117,7 +119,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     tokens,
     loops,
     async close() {
-      await Promise.all([ticker.stop(), reaper.stop(), janitor.stop()]);
+      await Promise.all([ticker.stop(), reaper.stop(), janitor.stop(), conductor.stop()]);
       await leader
         .stop()
         .then(() => channel.announceElection())

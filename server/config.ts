@@ -103,6 +103,14 @@ export const LIMITS = {
   expireBatch: 500,
   /** Maps whose parts one statement looks through: some 50 ms for each 10,000 of them. */
   concludeBatch: 10,
+  /** Workflows that one transaction decides about: each may start some nodes, and their rows are locked meanwhile. */
+  workflowBatch: 50,
+  /** Runs of the control plane's own that one look of the repair goes through. */
+  workflowPage: 1_000,
+  /** Drafts of a namespace: they are listed at once. */
+  drafts: 500,
+  /** Dependent nodes that one look decides about; each asks for some runs of other jobs. */
+  dependentBatch: 200,
   /** Changes made by the SQL functions that the leader tells of at once. */
   announceBatch: 1_000,
 } as const;
@@ -118,6 +126,8 @@ export const RHYTHM = {
   /** The leader stops trusting itself after this share of the TTL, counted from sending the renewal. */
   leaderTrust: 0.6,
   sweepMs: 1_000,
+  /** A node that depends on runs of other jobs looks for them so often (DolphinScheduler D5). */
+  dependentMs: 10_000,
   vacuumMs: 2_000,
   janitorMs: 60_000,
   /** A parked poll looks again after this, whatever the notifications say. */

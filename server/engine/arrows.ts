@@ -18,16 +18,24 @@ import { reschedule, rescheduleRuns } from "./reschedule.ts";
 import { createSettle } from "./settle.ts";
 import { startChildren } from "./start/children.ts";
 import { createStart } from "./start/start.ts";
+import { createConduct } from "./workflow/advance.ts";
+import { executeNode, forceSuccess, recover } from "./workflow/commands.ts";
+import { followMembers } from "./workflow/members.ts";
+import { conductReady } from "./workflow/own.ts";
+import { createDependentRound, createOwnRepair, timeOutOwn, warnOfLong } from "./workflow/sweep.ts";
+import { answerApproval, signalRun, stopOwn, wakeOwn } from "./workflow/waits.ts";
 
 /** The context of all arrows, with the gates that work in it and the floors of its claims. `onError` hears of what is left to the repair. */
 export function openContext(
-  base: Omit<EngineContext, "gates" | "floors" | "followers">,
+  base: Omit<EngineContext, "gates" | "floors" | "followers" | "stoppers" | "report">,
   onError: (error: unknown) => void,
 ): EngineContext {
   const context: EngineContext = {
     ...base,
     floors: createFloors(),
     followers: new Map(),
+    stoppers: new Map(),
+    report: onError,
     get gates() {
       return gates;
     },
@@ -43,6 +51,9 @@ export function createEngine(context: EngineContext): Engine {
   const settle = createSettle(context);
   const advance = createAdvance(context, start);
   context.followers.set("backfills", (endedIds) => followBackfills(context, advance, endedIds));
+  const conduct = createConduct(context, start);
+  context.followers.set("workflows", (endedIds) => followMembers(context, conduct, endedIds));
+  context.stoppers.set("workflows", (runIds) => stopOwn(context, conduct, runIds));
   // Before the polls hear of it: what they then claim reads these queues.
   context.channel.on("ready", (queueIds) => context.catalog.wakeQueues(queueIds));
   return {
@@ -59,10 +70,15 @@ export function createEngine(context: EngineContext): Engine {
     reschedule: (runId, time) => reschedule(context, runId, time),
     rescheduleRuns: (scope, time, page) => rescheduleRuns(context, scope, time, page),
     pause: (scope, by, reason) => pause(context, scope, by, reason),
-    resume: (scope) => resume(context, scope),
+    async resume(scope) {
+      await resume(context, scope);
+      await wakeOwn(context, conduct, scope.namespaceId);
+    },
     limitGroup: (namespaceId, group, maxParallel) => limitGroup(context, namespaceId, group, maxParallel),
     suspendRun: (runId, by, reason) => suspendRun(context, runId, by, reason),
-    resumeRun: (runId) => resumeRun(context, runId),
+    async resumeRun(runId) {
+      await wakeOwn(context, conduct, await resumeRun(context, runId));
+    },
     createBackfill: (request) => createBackfill(context, advance, request),
     pauseBackfill: (id, reason) => pauseBackfill(context, id, reason),
     resumeBackfill: (id) => resumeBackfill(context, advance, id),
@@ -71,6 +87,18 @@ export function createEngine(context: EngineContext): Engine {
     hasten: (runId, input) => hasten(context, runId, input),
     rerun: (runId, changes) => rerun(context, start, runId, changes),
     redrive: (runId, options) => redrive(context, runId, options),
+    recover: (runId, mode) => recover(context, conduct, runId, mode),
+    executeNode: (runId, node, scope) => executeNode(context, runId, node, scope),
+    forceSuccess: (runId, output) => forceSuccess(context, conduct, runId, output),
+    signalRun: (runId, signal) => signalRun(context, runId, signal),
+    answerApproval: (runId, answer) => answerApproval(context, runId, answer),
+    conductReady: () => conductReady(context, start, conduct),
+    async sweepWorkflows() {
+      await timeOutOwn(context, conduct);
+      await warnOfLong(context, start);
+    },
+    checkDependents: createDependentRound(context),
+    repairWorkflows: createOwnRepair(context, conduct),
     redriveDeadLetters: (scope, page, pace) => redriveDeadLetters(context, scope, page, pace),
     discardDeadLetters: (scope, page) => discardDeadLetters(context, scope, page),
     async giveBackUnnamed(executorId, heldLeaseIds, graceMs) {

@@ -23,6 +23,8 @@ const LOOKS = 5;
 interface Cancelled extends Unqueued {
   versionId: number;
   state: "CANCELLED" | "RUNNING";
+  /** Running, and no executor has it: the control plane's own. */
+  own: boolean;
 }
 
 /**
@@ -126,16 +128,16 @@ async function write(
     flagged as (
       update escapement.lease set cancel_at = coalesce(cancel_at, now.at), cancel_reason = coalesce(cancel_reason, ${reason}::text)
       from now where id = any(${runIds}::bigint[])
-      returning id, namespace_id, job_id, queue_id, version_id
+      returning id, namespace_id, job_id, queue_id, version_id, executor_id
     ),
     ${unqueue(sql, sql`id = any(${runIds}::bigint[])`, {
       state: "CANCELLED",
       error: cancelledError(reason),
       source: `${serverId}/cancel`,
     })}
-    select ${unqueuedColumns(sql)}, version_id as "versionId", 'CANCELLED' as state from unqueued
+    select ${unqueuedColumns(sql)}, version_id as "versionId", 'CANCELLED' as state, false as own from unqueued
     union all
-    select id, namespace_id, job_id, queue_id, false, false, null, version_id, 'RUNNING' from flagged`;
+    select id, namespace_id, job_id, queue_id, false, false, null, version_id, 'RUNNING', executor_id is null from flagged`;
   const flagged = runs.filter((run) => run.state === "RUNNING");
   channel.publish(flagged.map((run) => runChange(run, "RUNNING")));
   await announceUnqueued(
@@ -143,6 +145,8 @@ async function write(
     runs.filter((run) => run.state === "CANCELLED"),
     "CANCELLED",
   );
+  const own = runs.flatMap((run) => (run.own ? [run.id] : []));
+  if (own.length > 0) await Promise.all([...context.stoppers.values()].map((stop) => stop(own)));
   const versions = await catalog.versions(runs.map((run) => run.versionId));
   const steps = ({ versionId }: Cancelled) => versions.get(versionId)?.execution !== "SINGLE";
   return {

@@ -22,6 +22,10 @@ export interface EngineContext {
   readonly floors: Floors;
   /** Told of runs that somebody waits for, when they have ended. */
   readonly followers: Map<string, (endedIds: string[]) => Promise<void>>;
+  /** Told of runs that no executor has and that somebody wants cancelled. */
+  readonly stoppers: Map<string, (runIds: string[]) => Promise<void>>;
+  /** Hears of what went wrong where nobody waits for an answer. */
+  readonly report: (error: unknown) => void;
   /** In [0, 1); the retries' jitter. */
   random: () => number;
 }

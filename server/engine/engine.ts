@@ -8,6 +8,7 @@ import type { Affinity } from "../core/gate.ts";
 import type { Claimant, Requirement } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
+import type { NodeScope, RunOptions } from "../core/workflow/scope.ts";
 import type { Backfill } from "../store/backfills.ts";
 import type { DeadLetterFilter } from "../store/dead-letters.ts";
 import type { PauseScope } from "../store/pauses.ts";
@@ -45,6 +46,8 @@ export interface StartItem {
   retry?: RetryPolicy | null;
   /** On whose behalf it is started. */
   triggerId?: number | null;
+  /** Of a workflow's run: where it begins, and how. */
+  workflow?: RunOptions | null;
   /** Epoch milliseconds: the time in the past that it stands for. It starts at once and is never too late. */
   nominalAt?: number | null;
 }
@@ -248,6 +251,27 @@ export interface Engine {
     runId: string,
     options?: { input?: NewInput | undefined; deadOnly?: boolean | undefined },
   ): Promise<StartedRun>;
+  /** A workflow goes on: with its failed nodes, or with what was suspended or stopped. Throws NOT_FOUND, ILLEGAL_STATE. */
+  recover(runId: string, mode: "FAILED" | "SUSPENDED"): Promise<StartedRun>;
+  /** Runs nodes of an ended workflow once more. Throws NOT_FOUND, BAD_INPUT, ILLEGAL_STATE. */
+  executeNode(runId: string, node: string, scope: NodeScope): Promise<StartedRun>;
+  /** Calls a failure a success; `output` is JSON text. Throws NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED, ILLEGAL_STATE. */
+  forceSuccess(runId: string, output: string | null): Promise<StartedRun>;
+  /** Lets nodes go on that wait for the signal; `payload` is JSON text. Throws NOT_FOUND, ILLEGAL_STATE. */
+  signalRun(runId: string, signal: { name: string; payload: string | null; by: string }): Promise<void>;
+  /** A person's answer to a node that waits for one. Throws NOT_FOUND, ILLEGAL_STATE. */
+  answerApproval(
+    runId: string,
+    answer: { approved: boolean; comment: string | null; by: string },
+  ): Promise<void>;
+  /** Takes the control plane's own runs that are ready. */
+  conductReady(): Promise<void>;
+  /** What time does to own runs: the leader's. */
+  sweepWorkflows(): Promise<void>;
+  /** Looks for the runs that dependent nodes wait for: the leader's. */
+  checkDependents(): Promise<void>;
+  /** What a crash has left of workflows: the leader's. */
+  repairWorkflows(): Promise<void>;
   /** Redrives dead letters in the order of their ids. */
   redriveDeadLetters(
     scope: DeadLetterScope,

@@ -45,7 +45,8 @@ const NO_TAKERS: Takers["of"] = new Map();
 
 /**
  * The statement. `held` gives, per request and run, the runs it has to wait for; a run in `takers` goes straight into
- * the lease of its taker if it is ready.
+ * the lease of its taker if it is ready. `pinned`: runs of versions that need not be the current ones of their jobs, and
+ * whose ends somebody waits for, because they are nodes of a workflow that has begun.
  */
 export async function insertRuns(
   sql: Sql | Transaction,
@@ -53,6 +54,7 @@ export async function insertRuns(
   source: string,
   held: AnyWait[][][] = [],
   takers: Takers["of"] = NO_TAKERS,
+  pinned = false,
 ): Promise<Inserted[]> {
   const runs = requests.flatMap((request, requestNo) =>
     request.runs.map((run, at) => ({ run, requestNo, waitsFor: held[requestNo]?.[at] ?? [] })),
@@ -69,10 +71,11 @@ export async function insertRuns(
   const s = sql as Sql;
   const gated = runs.some(({ run }) => run.gates !== null);
   const own = runs.some(({ run }) => run.retry !== null || run.skipAfterMs !== null);
-  const ownColumns = own ? s`, retry, skip_at` : s``;
-  const ownValues = own
-    ? s`, retry::jsonb, coalesce(wake_at, now) + skip_after_ms * interval '1 millisecond'`
-    : s``;
+  const ownColumns = s`${own ? s`, retry, skip_at` : s``} ${pinned ? s`, awaited` : s``}`;
+  const ownValues = s`${
+    own ? s`, retry::jsonb, coalesce(wake_at, now) + skip_after_ms * interval '1 millisecond'` : s``
+  } ${pinned ? s`, true` : s``}`;
+  const unpaused = runs.some(({ run }) => run.version.paused) ? s`` : s`and not j.paused`;
   const payloads = runs.some(({ run }) => run.bytes !== null || isLarge(run));
   const lends = takers.size > 0;
 
@@ -90,8 +93,13 @@ export async function insertRuns(
   >`
     with now as materialized (select escapement.clock() as at),
     current as (
-      select count(*) as versions from escapement.job where version_id = any(${versions}::int[]) and deleted_at is null
-        ${runs.some(({ run }) => run.version.paused) ? s`` : s`and not paused`}
+      ${
+        pinned
+          ? s`select count(*) as versions from escapement.job_version v join escapement.job j on j.id = v.job_id
+        where v.id = any(${versions}::int[]) ${unpaused}`
+          : s`select count(*) as versions from escapement.job j
+        where j.version_id = any(${versions}::int[]) and j.deleted_at is null ${unpaused}`
+      }
     ),
     item as (
       select escapement.next_run_id() as id, i.*

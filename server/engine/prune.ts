@@ -20,7 +20,17 @@ export function firstRunIdAt(ms: number): bigint {
 const dayName = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll("-", "");
 const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 
-const BY_RUN_ID = ["ended", "attempt", "payload", "output_bytes", "joined", "part"] as const;
+const BY_RUN_ID = [
+  "ended",
+  "attempt",
+  "payload",
+  "output_bytes",
+  "joined",
+  "part",
+  "workflow_run",
+  "workflow_member",
+  "workflow_signal",
+] as const;
 
 /** Makes the partitions of today and the next days. Any server may, at its start; the leader does every minute. */
 export async function ensurePartitions({ sql }: EngineContext): Promise<void> {
@@ -89,7 +99,14 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
     delete from escapement.ended_default e where ended_at < ${before}
       and not exists (select from escapement.dead_letter d where d.run_id = e.id)`;
   const firstKept = String(firstRunIdAt(oldestRun));
-  for (const part of ["attempt_default", "payload_default", "output_bytes_default"]) {
+  for (const part of [
+    "attempt_default",
+    "payload_default",
+    "output_bytes_default",
+    "workflow_run_default",
+    "workflow_member_default",
+    "workflow_signal_default",
+  ]) {
     await sql`
       delete from escapement.${sql(part)} p where run_id < ${firstKept}
         and not exists (select from escapement.run r where r.id = p.run_id)`;
@@ -118,6 +135,7 @@ export async function prune(context: EngineContext): Promise<{ runsBefore: strin
       and not exists (select from escapement.waiting w where w.id = u.run_id)
       and not exists (select from escapement.ready r where r.id = u.run_id)
       and not exists (select from escapement.lease l where l.id = u.run_id)`;
+  await sql`delete from escapement.node_cache where used_at < ${before}`;
   await sql`delete from escapement.server where seen_at < escapement.clock() - interval '1 hour'`;
   return { runsBefore: String(firstRunIdAt(oldestRun)) };
 }

@@ -6,7 +6,7 @@
 
 import { illegalState, notFound } from "../core/rejection.ts";
 import { nextState, type RunState } from "../core/run.ts";
-import { guarded, type Sql } from "../store/connection.ts";
+import { guarded, type Sql, type Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import { type EngineContext, type MovedRun, runChange } from "./context.ts";
 import type { NewInput, StartedRun } from "./engine.ts";
@@ -24,6 +24,10 @@ export interface RedriveOrder {
   gates?: string | null | undefined;
   /** The first starts at `startAt` (epoch milliseconds), each next one `everyMs` later; absent: all at once. */
   spread?: { startAt: number; everyMs: number } | null;
+  /** Also those that succeeded: a workflow of which a node is run again. */
+  succeededToo?: boolean;
+  /** Done in the same transaction, before they are put back. */
+  before?: (transaction: Transaction) => Promise<void>;
 }
 
 interface Moved extends MovedRun {
@@ -39,6 +43,7 @@ export async function redrive(
 ): Promise<StartedRun> {
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
   if (options.input) checkNewInput(options.input);
+  await refuseNode(context, runId);
   const [moved] = await redriveAll(context, {
     runIds: [runId],
     input: options.input,
@@ -60,6 +65,17 @@ export async function redrive(
   throw singleton ? keyHeld() : illegalState("the run has just been changed by somebody else");
 }
 
+/** A node's run is its workflow's: whoever ran it again by itself would leave the workflow with the old result. */
+async function refuseNode({ sql }: EngineContext, runId: string): Promise<void> {
+  const [node] = await sql<{ node: string }[]>`
+    select j.node from escapement.run r join escapement.job j on j.id = r.job_id
+    where r.id = ${runId} and j.node is not null`;
+  if (!node) return;
+  throw illegalState(
+    `the run is that of node "${node.node}"; recover its workflow (recoverRun), or run the node once more (executeNode)`,
+  );
+}
+
 /**
  * Puts back those of the runs that can go back; returns them in the order given. One whose key another run of a
  * singleton job holds cannot.
@@ -68,9 +84,10 @@ export async function redriveAll(context: EngineContext, order: RedriveOrder): P
   const { sql, channel } = context;
   const singletons = await readSingletons(sql, order.runIds, order.input);
   const moved =
-    singletons.length === 0
+    singletons.length === 0 && !order.before
       ? await move(sql, order)
       : await guarded(sql, async (transaction) => {
+          await order.before?.(transaction);
           const { free, held } = await lockSingletons(transaction, singletons);
           const runIds = order.runIds.filter((id) => !held.has(id));
           const moved = await move(transaction as unknown as Sql, { ...order, runIds });
@@ -106,7 +123,7 @@ async function move(sql: Sql, order: RedriveOrder): Promise<Moved[]> {
     ),
     gone as (
       delete from escapement.ended e using item i, now
-      where e.id = i.id and e.state in ('FAILED', 'CANCELLED', 'SKIPPED')
+      where e.id = i.id ${order.succeededToo ? sql`` : sql`and e.state in ('FAILED', 'CANCELLED', 'SKIPPED')`}
         ${order.deadOnly ? sql`and exists (select from escapement.dead_letter d where d.run_id = e.id)` : sql``}
       returning e.*, i.n, ${wakes} as wakes,
         -- What had no gates may have to ask today.

@@ -9,6 +9,7 @@ import type { Requirement } from "../core/placement.ts";
 import { illegalState, notFound } from "../core/rejection.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import { isEnded, type RunState } from "../core/run.ts";
+import type { RunOptions } from "../core/workflow/scope.ts";
 import type { Transaction } from "../store/connection.ts";
 import { isRunId } from "../store/page.ts";
 import { noteSteps } from "./claim/steps.ts";
@@ -31,6 +32,10 @@ interface Origin {
   affinity: string | null;
   /** Its own policy. */
   retry: RetryPolicy | null;
+  /** Set: it is a node's. */
+  node: string | null;
+  /** Of a workflow: how it was started. */
+  options: RunOptions | null;
   /** Null: a root, or of a job without steps. */
   step: Exclude<Step, "ROOT"> | null;
 }
@@ -45,7 +50,7 @@ export async function rerun(
   if (!isRunId(runId)) throw notFound(`run "${runId}"`, "id");
   if (input) checkNewInput(input);
   const [origin] = await sql<Origin[]>`
-    select r.state, n.name as namespace, j.name as job, r.priority, r.tags,
+    select r.state, n.name as namespace, j.name as job, j.node, (select w.options from escapement.workflow_run w where w.run_id = r.id) as options, r.priority, r.tags,
       case when r.payload = 0 then coalesce(r.input, v.input) else p.json end as json, p.bytes,
       case when r.queue_id <> v.queue_id then q.requirement end as requires,
       (
@@ -63,6 +68,11 @@ export async function rerun(
     where r.id = ${runId}`;
   if (!origin) throw notFound(`run "${runId}"`, "id");
   if (!isEnded(origin.state)) throw illegalState("the run has not ended; only an ended run can be run again");
+  if (origin.node !== null) {
+    throw illegalState(
+      `the run is that of node "${origin.node}"; run its workflow again, or the node once more (executeNode)`,
+    );
+  }
   if (origin.step === "REDUCE") {
     const retry = origin.state === "SUCCEEDED" ? "" : "retry it, or ";
     throw illegalState(`a reduce reads what its own parts led to; ${retry}run its root again`);
@@ -78,6 +88,7 @@ export async function rerun(
       requires: origin.requires,
       affinity: affinityOf(origin.affinity),
       retry: origin.retry,
+      workflow: origin.options && Object.keys(origin.options).length > 0 ? origin.options : null,
       idempotencyKey: idempotencyKey ?? null,
       rerunOf: runId,
       part: origin.step === "PART",

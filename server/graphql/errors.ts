@@ -27,7 +27,10 @@ function describe(error: unknown): GraphQLError | null {
   if (outer && isAboutRequest(outer, cause)) return badRequest(outer);
   const rejection = asRejection(cause);
   if (rejection instanceof Rejection)
-    return build(rejection.message, outer, coded(rejection.code, rejection.field));
+    return build(rejection.message, outer, {
+      ...coded(rejection.code, rejection.field),
+      ...(rejection.faults ? { faults: rejection.faults } : {}),
+    });
   if (isUnstorable(cause))
     return build("a text or number in the request cannot be stored", outer, coded("BAD_INPUT"));
   return null;

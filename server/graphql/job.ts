@@ -14,6 +14,7 @@ import { PauseType } from "./pause.ts";
 import { Retention, RetentionInput } from "./retention.ts";
 import { Retry, RetryInput } from "./retry.ts";
 import { Unique, UniqueInput } from "./unique.ts";
+import { readWorkflow, WorkflowInput, WorkflowType } from "./workflow-input.ts";
 
 const Overlap = builder.enumType("OverlapPolicy", {
   description:
@@ -110,8 +111,16 @@ builder.node(JobType, {
     name: t.exposeString("name"),
     description: t.exposeString("description", { nullable: true }),
     tags: t.exposeStringList("tags"),
-    type: t.exposeString("type"),
-    group: t.exposeString("group"),
+    type: t.exposeString("type", { nullable: true, description: "Null: it is a workflow." }),
+    workflow: t.expose("workflow", {
+      type: WorkflowType,
+      nullable: true,
+      description: "Null: it is a task.",
+    }),
+    group: t.exposeString("group", {
+      description:
+        "Of a workflow: that of its nodes, unless they have one. So are requires, retry and timeout.",
+    }),
     requires: t.field({
       type: "JSON",
       nullable: true,
@@ -207,17 +216,23 @@ const JobFilter = builder.inputType("JobFilter", {
     tags: t.stringList({ description: "All of them." }),
     type: t.string(),
     group: t.string(),
+    workflow: t.boolean({ description: "Only workflows, or only tasks." }),
   }),
 });
 
-const JobInput = builder.inputType("JobInput", {
+export const JobInput = builder.inputType("JobInput", {
   fields: (t) => ({
     namespace: t.string({ defaultValue: "default" }),
     name: t.string({ required: true }),
     description: t.string(),
     tags: t.stringList(),
-    type: t.string({ required: true, description: "Which code runs: what workers take by type." }),
-    group: t.string({ defaultValue: "default", description: "Where it runs: workers poll groups." }),
+    type: t.string({ description: "Which code runs: what workers take by type." }),
+    workflow: t.field({ type: WorkflowInput, description: "Instead of type." }),
+    group: t.string({
+      defaultValue: "default",
+      description:
+        "Where it runs: workers poll groups. Of a workflow, what its nodes have unless they say otherwise; so are requires, retry and timeout.",
+    }),
     requires: t.field({
       type: "JSON",
       description: 'Labels its executors must have, such as {gpu: "a100"}.',
@@ -253,6 +268,7 @@ const JobPatch = builder.inputType("JobPatch", {
     description: t.string(),
     tags: t.stringList(),
     type: t.string(),
+    workflow: t.field({ type: WorkflowInput, description: "Instead of type." }),
     group: t.string(),
     requires: t.field({ type: "JSON" }),
     input: t.field({ type: "JSON" }),
@@ -271,6 +287,16 @@ const JobPatch = builder.inputType("JobPatch", {
     unique: t.field({ type: UniqueInput }),
   }),
 });
+
+/** As the store reads it. */
+export function readJob(input: typeof JobInput.$inferInput) {
+  return {
+    ...input,
+    input: textOf(input.input),
+    requires: textOf(input.requires),
+    workflow: readWorkflow(input.workflow),
+  };
+}
 
 builder.queryFields((t) => ({
   job: t.field({
@@ -297,11 +323,7 @@ builder.mutationFields((t) => ({
     type: JobType,
     args: { input: t.arg({ type: JobInput, required: true }) },
     resolve: async (_root, { input }, context) =>
-      createJob(context.definitions, await namespaceOf(context, input.namespace), {
-        ...input,
-        input: textOf(input.input),
-        requires: textOf(input.requires),
-      }),
+      createJob(context.definitions, await namespaceOf(context, input.namespace), readJob(input)),
   }),
   updateJob: t.field({
     type: JobType,
@@ -311,6 +333,7 @@ builder.mutationFields((t) => ({
         ...input,
         input: textOf(input.input),
         requires: textOf(input.requires),
+        workflow: readWorkflow(input.workflow),
       }),
   }),
   deleteJob: t.boolean({

@@ -36,6 +36,7 @@ import {
 } from "../store/runs.ts";
 import { readTriggerPauses, type TriggerPause } from "../store/trigger-scopes.ts";
 import { readTriggers, type Trigger } from "../store/triggers.ts";
+import { readWorkflowRuns, type WorkflowRun } from "../store/workflow-runs.ts";
 
 /** Null when there is no such thing. */
 type Load<Key, Value> = (key: Key) => Promise<Value | null>;
@@ -54,6 +55,8 @@ export interface Loaders {
   /** The id of the backfill that started a run. */
   backfillOfRun: Load<string, number>;
   run: Load<string, Run>;
+  /** Of a workflow's run that has begun. */
+  workflowRun: Load<string, WorkflowRun>;
   /** Outputs that did not come with their run. */
   output: Load<string, string>;
   outputBytes: Load<string, Buffer>;
@@ -110,6 +113,7 @@ export function createLoaders(sql: Sql): Loaders {
     backfillProgress: batched((ids) => readProgress(sql, ids)),
     backfillOfRun: batched((ids) => readBackfillsOfRuns(sql, ids)),
     run: byId(readRuns, sql),
+    workflowRun: batched((ids) => readWorkflowRuns(sql, ids)),
     output: batched((ids) => readOutputs(sql, ids)),
     outputBytes: batched((ids) => readOutputBytes(sql, ids)),
     payload: batched((ids) => readPayloads(sql, ids)),

@@ -5,6 +5,7 @@ import { checkLabels, type Requirement } from "../core/placement.ts";
 import { badInput } from "../core/rejection.ts";
 import { checkRetry } from "../core/retry.ts";
 import type { RunState } from "../core/run.ts";
+import type { RunOptions } from "../core/workflow/scope.ts";
 import type { NewInput, NewTime, StartedRun, StartItem } from "../engine/engine.ts";
 import { checkText } from "../store/definitions.ts";
 import type { Run } from "../store/runs.ts";
@@ -15,6 +16,8 @@ import type { JsonText } from "./json.ts";
 import { RetryInput } from "./retry.ts";
 import { RunType, runOf } from "./run.ts";
 import { RunFilter, readRunFilter } from "./run-lists.ts";
+import { FailureStrategy } from "./workflow-input.ts";
+import { NodeScope } from "./workflow-run.ts";
 
 const AffinityInput = builder.inputType("AffinityInput", {
   fields: (t) => ({ group: t.string({ required: true }), key: t.string({ required: true }) }),
@@ -46,6 +49,10 @@ const StartRunInput = builder.inputType("StartRunInput", {
         "Runs to wait for together with all that they start, whatever they end as; they become this run's results.",
     }),
     retry: t.field({ type: RetryInput, description: "Instead of the job's." }),
+    nodes: t.stringList({ description: "Of a workflow: start at these nodes. Unset: everywhere." }),
+    nodeScope: t.field({ type: NodeScope, description: "How far from them. Unset: ONLY them." }),
+    failureStrategy: t.field({ type: FailureStrategy, description: "Instead of the workflow's." }),
+    dryRun: t.boolean({ description: "Of a workflow: its nodes are walked through, and none is run." }),
   }),
 });
 
@@ -82,7 +89,22 @@ function readStart(input: StartInput, place: string): StartItem {
     requires: readRequirement(input, place),
     joins: input.joins ?? null,
     retry: checkRetry(input.retry, `${place}retry`),
+    workflow: readOptions(input, place),
   };
+}
+
+function readOptions(
+  { nodes, nodeScope, failureStrategy, dryRun }: StartInput,
+  place: string,
+): RunOptions | null {
+  if (nodeScope != null && nodes == null)
+    throw badInput(`${place}nodes`, "name the nodes that the scope is about");
+  const options: RunOptions = {
+    ...(nodes == null ? {} : { nodes: [...new Set(nodes)], nodeScope: nodeScope ?? "ONLY" }),
+    ...(failureStrategy == null ? {} : { failureStrategy }),
+    ...(dryRun ? { dryRun } : {}),
+  };
+  return Object.keys(options).length === 0 ? null : options;
 }
 
 function readRequirement({ executor, requires }: StartInput, place: string): Requirement | null {

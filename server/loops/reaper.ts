@@ -22,6 +22,7 @@ export function createReaper(
   onError: (error: unknown) => void,
 ): Loop {
   let sweeps = 0;
+  let dependentsAt = Number.NEGATIVE_INFINITY;
   return createLoop({
     maxSleepMs: RHYTHM.sweepMs,
     errorSleepMs: RHYTHM.sweepMs,
@@ -33,13 +34,19 @@ export function createReaper(
       const stranded = await failStranded(context, guard);
       const skipped = await skipLate(context);
       await liftEndedPauses(context);
+      await engine.sweepWorkflows();
       await announceSilent(context);
       const foreign = await announceForeign(context);
       if (sweeps++ % SWEEPS_PER_REPAIR === 0) {
         await repairHolds(context);
         await repairKeys(context);
         await engine.repairBackfills();
+        await engine.repairWorkflows();
         await context.gates.repair();
+      }
+      if (performance.now() - dependentsAt >= RHYTHM.dependentMs) {
+        dependentsAt = performance.now();
+        await engine.checkDependents();
       }
       const full =
         overdue === LIMITS.expireBatch ||

@@ -11,6 +11,8 @@ import { badInput, notFound } from "../core/rejection.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
 import type { Unique } from "../core/unique.ts";
+import type { Control } from "../core/workflow/control.ts";
+import type { Workflow } from "../core/workflow/graph.ts";
 import { createCalendarVersions } from "./calendar-versions.ts";
 import type { Sql } from "./connection.ts";
 import { createQueues } from "./queues.ts";
@@ -45,10 +47,20 @@ export interface JobVersion {
   late: LatePolicy;
   /** Null: every start makes a run of its own. */
   unique: Unique | null;
+  /** Its runs are of a workflow, whose nodes have jobs of their own. */
+  workflow: Workflow | null;
+  /** It is a node of the workflow with this number, */
+  workflowId: number | null;
+  /** by this key, */
+  node: string | null;
+  /** and no worker's, if this is set. */
+  control: Control | null;
 }
 
 /** Versions kept; the least recently added goes first. A fleet's worth of jobs, some 500 bytes each. */
 const VERSIONS_KEPT = 50_000;
+/** Of how many versions of workflows it is known which those of their nodes are. */
+const WORKFLOWS_KEPT = 5_000;
 
 export type Catalog = ReturnType<typeof createCatalog>;
 
@@ -60,12 +72,15 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
   const affinityGates = new Map<number, number>();
   const currentVersions = new Map<string, number>();
   const versions = new Map<number, JobVersion>();
+  /** Numbers of the versions of a workflow's nodes, in their order, by that of its own. */
+  const nodeVersions = new Map<number, number[]>();
   /** Grows when the namespaces' settings change: what was read before may not be kept. */
   let settings = 0;
 
   const readVersions = async (where: ReturnType<Sql>): Promise<JobVersion[]> => {
     const readAt = settings;
-    const rows = await sql<JobVersion[]>`
+    const read: JobVersion[] = [];
+    const rows = await sql<(JobVersion & { workflowText: string | null; controlText: string | null })[]>`
       select v.id, v.job_id as "jobId", j.namespace_id as "namespaceId", n.name as namespace, j.name as job,
         v.version, v.queue_id as "queueId", q."group", q.type, q.requirement, v.input, v.priority,
         coalesce(v.retry, n.retry) as retry, v.timeout_ms::float8 as "timeoutMs",
@@ -79,19 +94,24 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
             when 'CONCURRENCY' then v.max_parallel is not null
             when 'KEY_CONCURRENCY' then v.max_parallel_per_key is not null
             when 'RATE' then v.rate is not null end
-        ), '[]') as gates, j.paused
+        ), '[]') as gates, j.paused, j.workflow_id as "workflowId", j.node,
+        v.workflow as "workflowText", v.control as "controlText"
       from escapement.job_version v
       join escapement.job j on j.id = v.job_id
       join escapement.namespace n on n.id = j.namespace_id
       join escapement.queue q on q.id = v.queue_id
       where ${where}`;
-    for (const version of rows) {
+    for (const row of rows) {
+      const { workflowText, controlText, ...version } = row;
       version.retry ??= defaultRetry;
+      version.workflow = workflowText === null ? null : JSON.parse(workflowText);
+      version.control = controlText === null ? null : JSON.parse(controlText);
+      read.push(version);
       if (readAt !== settings) continue;
       versions.set(version.id, version);
       if (versions.size > VERSIONS_KEPT) versions.delete(versions.keys().next().value as number);
     }
-    return rows;
+    return read;
   };
 
   const catalog = {
@@ -151,7 +171,8 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
       const known = knownId === undefined ? undefined : versions.get(knownId);
       if (known) return known;
       const [row] = await readVersions(
-        sql`j.namespace_id = ${namespaceId} and j.name = ${job} and j.deleted_at is null and v.id = j.version_id`,
+        sql`j.namespace_id = ${namespaceId} and j.name = ${job} and j.deleted_at is null and v.id = j.version_id
+          and j.workflow_id is null`,
       );
       if (!row) {
         const namespace = await catalog.namespaceName(namespaceId);
@@ -176,6 +197,24 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
         }
       }
       return found;
+    },
+
+    /** The versions of a workflow's nodes, in their order, as they were when it was this version. */
+    async nodeVersions({ id, jobId, version, workflow }: JobVersion): Promise<JobVersion[]> {
+      const keys = workflow?.nodes.map(({ key }) => key) ?? [];
+      let ids = nodeVersions.get(id);
+      if (!ids) {
+        const rows = await sql<{ id: number; node: string }[]>`
+          select v.id, j.node from escapement.job j join escapement.job_version v on v.job_id = j.id
+          where j.workflow_id = ${jobId} and v.version = ${version}`;
+        const byKey = new Map(rows.map((row) => [row.node, row.id]));
+        ids = keys.map((key) => byKey.get(key) as number);
+        nodeVersions.set(id, ids);
+        if (nodeVersions.size > WORKFLOWS_KEPT)
+          nodeVersions.delete(nodeVersions.keys().next().value as number);
+      }
+      const found = await catalog.versions(ids);
+      return ids.map((one) => found.get(one) as JobVersion);
     },
 
     /** Drops which versions are current, after a change here or elsewhere. */

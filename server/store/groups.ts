@@ -1,6 +1,7 @@
 /** Worker groups: what is known of them, and the limit on how many runs of one go on at once. engine/limit-group changes it. */
 import { SERVER_GROUP } from "../core/execution.ts";
 import { UNLIMITED } from "../core/gate.ts";
+import { WORKFLOW_GROUP } from "../core/workflow/placement.ts";
 import type { Sql } from "./connection.ts";
 import type { Fragment } from "./page.ts";
 
@@ -16,7 +17,7 @@ export function listGroups(sql: Sql, namespaceId: number | null): Promise<Group[
   return sql<Group[]>`
     select namespace_id as "namespaceId", "group" as name, min(nullif(capacity, ${UNLIMITED})) as "maxParallel"
     from (
-      select namespace_id, "group", null::int as capacity from escapement.queue where "group" <> ${SERVER_GROUP}
+      select namespace_id, "group", null::int as capacity from escapement.queue where "group" not in (${SERVER_GROUP}, ${WORKFLOW_GROUP})
       union all select namespace_id, "group", capacity from escapement.gate where "group" is not null
     ) known
     where ${namespaceId}::int is null or namespace_id = ${namespaceId}

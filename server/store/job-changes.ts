@@ -1,24 +1,29 @@
 /** The changes of jobs: created, patched, deleted. A change makes a new version; runs keep the one they started with. */
+import { isDeepStrictEqual } from "node:util";
 import { durationMs } from "../core/duration.ts";
 import type { Execution } from "../core/execution.ts";
 import { checkKeyLimit, checkLimit, type KeyLimit, type OverlapPolicy, UNLIMITED } from "../core/gate.ts";
 import { checkName, checkTags } from "../core/name.ts";
-import { checkLabels, type Requirement, requirementText, sortedLabels } from "../core/placement.ts";
-import { checkRate, type Rate, type RateInput } from "../core/rate.ts";
+import { checkLabels, sortedLabels } from "../core/placement.ts";
+import { checkRate, type RateInput } from "../core/rate.ts";
 import { badInput, conflict, notFound, unavailable } from "../core/rejection.ts";
 import { checkRetention, type RetentionInput } from "../core/retention.ts";
-import { checkRetry, type RetryInput, type RetryPolicy } from "../core/retry.ts";
+import { checkRetry, type RetryInput } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
-import { checkUnique, type Unique, type UniqueInput } from "../core/unique.ts";
+import { checkUnique, type UniqueInput } from "../core/unique.ts";
+import { checkWorkflow, type WorkflowInput } from "../core/workflow/check.ts";
+import type { NodeDefaults } from "../core/workflow/graph.ts";
+import { workflowTimeout } from "../core/workflow/placement.ts";
 import { guarded, type Sql } from "./connection.ts";
 import { checkInput, checkPriority, checkText, type Definitions, KEEPABLE, TRIES } from "./definitions.ts";
+import { nodesOf, pausedIn, queueOf, queuesOf } from "./job-nodes.ts";
 import { findJob, type Job, type JobContent, readJobs } from "./jobs.ts";
 import type { Fragment } from "./page.ts";
 
 type Optional<T> = { [K in keyof T]?: T[K] | null | undefined };
 
 /** The API's words: durations are ISO 8601 text, `input` is JSON text. What is absent or null takes its default. */
-export type JobInput = { name: string; type: string } & JobPatch;
+export type JobInput = { name: string } & JobPatch;
 
 /** What is absent stays as it is; null clears description, input, limits, retention and unique, and else stands for "absent". */
 export type JobPatch = Optional<{
@@ -45,10 +50,13 @@ export type JobPatch = Optional<{
   retention: RetentionInput;
   late: LatePolicy;
   unique: UniqueInput;
+  /** Instead of `type`. */
+  workflow: WorkflowInput;
 }>;
 
-const DEFAULTS: Omit<JobContent, "type"> = {
+const DEFAULTS: JobContent = {
   description: null,
+  type: null,
   tags: [],
   group: "default",
   requires: null,
@@ -66,6 +74,7 @@ const DEFAULTS: Omit<JobContent, "type"> = {
   retention: null,
   late: "RUN",
   unique: null,
+  workflow: null,
 };
 
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
@@ -76,23 +85,32 @@ export async function createJob(
 ): Promise<Job> {
   const { sql } = definitions;
   const name = checkName(input.name, "name");
-  const content = patched({ ...DEFAULTS, type: input.type }, input);
+  const content = checkJob(input);
   const [created] = await sql<{ id: number }[]>`
-    with queue as (${queueOf(sql, namespaceId, content)}),
+    with queue as (${queuesOf(sql, namespaceId, content)}),
     job as (
       insert into escapement.job (namespace_id, name, description, tags, retention, paused, version_id)
       values (${namespaceId}, ${name}, ${content.description}, ${content.tags}::text[],
-        ${retentionOf(sql, content)}, ${pausedIn(sql, namespaceId, content, null)}, nextval('escapement.job_version_id_seq'))
+        ${retentionOf(sql, content)}, ${pausedIn(sql, namespaceId, queueOf(content).group, null)}, nextval('escapement.job_version_id_seq'))
       on conflict (namespace_id, name) where deleted_at is null do nothing
       returning id, version_id, version
     ),
     version as (${versionOf(sql, content)}),
-    gate as (${gatesOf(sql, namespaceId, content)})
+    gate as (${gatesOf(sql, namespaceId, content)}),
+    ${nodesOf(sql, namespaceId, name, content)}
     select id from job`;
   if (!created) {
     throw conflict(`there is already a job "${name}"; choose another name or update that one`, "name");
   }
   return announced(definitions, created.id);
+}
+
+/** What a job would be made of. Throws BAD_INPUT and LIMIT_EXCEEDED naming the field. */
+export function checkJob(input: JobInput): JobContent {
+  if ((input.type == null) === (input.workflow == null)) {
+    throw badInput("type", "give either a type, for a task, or a workflow");
+  }
+  return patched(DEFAULTS, input);
 }
 
 /** Throws as `createJob` does, and NOT_FOUND. A patch that changes nothing makes no version. */
@@ -102,25 +120,45 @@ export async function updateJob(
   name: string,
   patch: JobPatch,
 ): Promise<Job> {
+  return await change(definitions, namespaceId, name, (job) => patched(job, patch));
+}
+
+/** The same; what the input does not say is as in a new job. */
+export async function replaceJob(
+  definitions: Definitions,
+  namespaceId: number,
+  input: JobInput,
+): Promise<Job> {
+  return await change(definitions, namespaceId, input.name, () => checkJob(input));
+}
+
+async function change(
+  definitions: Definitions,
+  namespaceId: number,
+  name: string,
+  changed: (job: Job) => JobContent,
+): Promise<Job> {
   const { sql } = definitions;
   for (let tries = 0; tries < TRIES; tries++) {
     const job = await findJob(sql, namespaceId, name);
     if (!job) throw notFound(`job "${name}"`, "name");
-    const content = patched(job, patch);
+    refuseNode(job);
+    const content = changed(job);
     if (sameContent(job, content)) return job;
     const [updated] = await sql<{ id: number }[]>`
-      with queue as (${queueOf(sql, namespaceId, content)}),
+      with queue as (${queuesOf(sql, namespaceId, content)}),
       job as (
         update escapement.job set
           description = ${content.description}, tags = ${content.tags}::text[],
-          retention = ${retentionOf(sql, content)}, paused = ${pausedIn(sql, namespaceId, content, job.id)},
+          retention = ${retentionOf(sql, content)}, paused = ${pausedIn(sql, namespaceId, queueOf(content).group, job.id)},
           version_id = nextval('escapement.job_version_id_seq'), version = version + 1,
           updated_at = escapement.clock()
         where id = ${job.id} and version = ${job.version} and deleted_at is null
         returning id, version_id, version
       ),
       version as (${versionOf(sql, content)}),
-      gate as (${gatesOf(sql, namespaceId, content)})
+      gate as (${gatesOf(sql, namespaceId, content)}),
+      ${nodesOf(sql, namespaceId, name, content)}
       select id from job`;
     if (updated) return announced(definitions, updated.id);
   }
@@ -140,9 +178,11 @@ export async function deleteJob(
   const deleted = await guarded(sql, async (transaction) => {
     const [job] = await transaction<{ id: number }[]>`
       update escapement.job set deleted_at = escapement.clock()
-      where namespace_id = ${namespaceId} and name = ${name} and deleted_at is null
+      where namespace_id = ${namespaceId} and name = ${name} and deleted_at is null and workflow_id is null
       returning id`;
     if (!job) throw notFound(`job "${name}"`, "name");
+    await transaction`
+      update escapement.job set deleted_at = escapement.clock() where workflow_id = ${job.id} and deleted_at is null`;
     // A statement of its own sees the trigger that somebody created while the first one waited for the job's row.
     const triggers = keepTriggers
       ? await transaction<{ id: number }[]>`
@@ -190,12 +230,16 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     retention,
     late,
     unique,
+    workflow,
   } = patch;
-  return {
+  if (type != null && workflow != null)
+    throw badInput("workflow", "give either a type or a workflow, not both");
+  const changed: JobContent = {
+    workflow: null,
     description:
       description == null ? keep(description, content.description) : checkText(description, "description"),
     tags: tags == null ? content.tags : checkTags(tags),
-    type: type == null ? content.type : checkName(type, "type"),
+    type: workflow != null ? null : type == null ? content.type : checkName(type, "type"),
     group: group == null ? content.group : checkName(group, "group"),
     requires:
       requires == null
@@ -221,6 +265,24 @@ function patched(content: JobContent, patch: JobPatch): JobContent {
     late: late ?? content.late,
     unique: unique == null ? keep(unique, content.unique) : checkUnique(unique),
   };
+  if (changed.type !== null) return changed;
+  if (changed.execution !== "SINGLE")
+    throw badInput("execution", "a workflow is SINGLE: its graph says the rest");
+  const kept = content.workflow && { ...content.workflow, defaults: defaultsOf(changed) };
+  return { ...changed, workflow: workflow == null ? kept : checkWorkflow(workflow, defaultsOf(changed)) };
+}
+
+/** What its nodes are given that say nothing themselves. */
+const defaultsOf = ({ group, requires, retry, timeoutMs }: JobContent): NodeDefaults => ({
+  group,
+  requires,
+  retry,
+  timeoutMs,
+});
+
+function refuseNode({ name, node }: Job): void {
+  if (node === null) return;
+  throw badInput("name", `"${name}" is a node; change the workflow that it is in`);
 }
 
 const keep = <Value>(given: null | undefined, before: Value | null): Value | null =>
@@ -232,77 +294,42 @@ function positiveMs(text: string, field: string): number {
   return ms;
 }
 
+/** The database keeps the members of its objects in an order of its own. */
 function sameContent(job: JobContent, content: JobContent): boolean {
-  const keys = Object.keys(content) as (keyof JobContent)[];
-  if (requirementText(requirementOf(job)) !== requirementText(requirementOf(content))) return false;
-  return (
-    keys.every(
-      (key) =>
-        key === "retry" ||
-        key === "unique" ||
-        key === "maxParallelPerKey" ||
-        key === "rate" ||
-        key === "requires" ||
-        JSON.stringify(job[key]) === JSON.stringify(content[key]),
-    ) &&
-    sameMembers(job.retry, content.retry) &&
-    sameMembers(job.unique, content.unique) &&
-    sameMembers(job.maxParallelPerKey, content.maxParallelPerKey) &&
-    sameMembers(job.rate, content.rate)
-  );
+  const plain = (one: JobContent) =>
+    JSON.parse(
+      JSON.stringify(
+        Object.fromEntries(Object.keys(content).map((key) => [key, one[key as keyof JobContent]])),
+      ),
+    );
+  return isDeepStrictEqual(plain(job), plain(content));
 }
 
-/** The database keeps an object's keys in an order of its own. */
-function sameMembers<Kind extends RetryPolicy | Unique | KeyLimit | Rate>(
-  one: Kind | null,
-  other: Kind | null,
-): boolean {
-  const sorted = (policy: Kind | null) => JSON.stringify(Object.entries(policy ?? {}).sort());
-  return sorted(one) === sorted(other);
-}
-
-const requirementOf = ({ requires }: JobContent): Requirement => (requires ? { labels: requires } : {});
 /** Of the job itself and not of its version: it holds for the runs that there are. */
 function retentionOf(sql: Sql, { retention }: JobContent): Fragment {
   return sql`${retention && sql.json({ ...retention })}::jsonb`;
 }
 
-/** The queue's id, whether it was there or not. */
-function queueOf(sql: Sql, namespaceId: number, content: JobContent): Fragment {
-  const { group, type } = content;
-  return sql`
-    insert into escapement.queue (namespace_id, "group", type, requirement)
-    values (${namespaceId}, ${group}, ${type}, ${requirementText(requirementOf(content))}::text::jsonb)
-    on conflict (namespace_id, "group", type, requirement) do update set type = excluded.type
-    returning id`;
-}
-
-/** Whether its namespace, its group or the job itself is paused, or its group has a limit. */
-function pausedIn(sql: Sql, namespaceId: number, { group }: JobContent, jobId: number | null): Fragment {
-  return sql`exists (
-    select from escapement.pause p where p.namespace_id = ${namespaceId} and (
-      p.kind = 'NAMESPACE' or p.kind = 'GROUP' and p.target = ${group} or p.kind = 'JOB' and p.target = ${jobId}::int::text)
-  ) or exists (
-    select from escapement.gate g
-    where g.namespace_id = ${namespaceId} and g."group" = ${group} and g.capacity < ${UNLIMITED}
-  )`;
-}
-
 /** The version row that the `job` before it names. */
 function versionOf(sql: Sql, content: JobContent): Fragment {
+  const queue = queueOf(content);
+  const { timeoutMs, warnMs } = content.workflow
+    ? workflowTimeout(content.workflow)
+    : { ...content, warnMs: null };
   return sql`
     insert into escapement.job_version
       (id, job_id, version, queue_id, input, priority, retry, timeout_ms, start_deadline_ms,
-        dead_letter, overlap, max_parallel, max_parallel_per_key, rate, late, "unique", execution)
+        dead_letter, overlap, max_parallel, max_parallel_per_key, rate, late, "unique", execution, workflow, warn_ms)
     overriding system value
     select job.version_id, job.id, job.version, queue.id, ${content.input}, ${content.priority}::smallint,
-      ${content.retry && sql.json(content.retry)}::jsonb, ${content.timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
+      ${content.retry && sql.json(content.retry)}::jsonb, ${timeoutMs}::bigint, ${content.startDeadlineMs}::bigint,
       ${content.deadLetter}::boolean, ${content.overlap}, ${content.maxParallel}::int,
       ${content.maxParallelPerKey && sql.json({ ...content.maxParallelPerKey })}::jsonb,
       ${content.rate && sql.json({ ...content.rate })}::jsonb, ${content.late},
       ${content.unique && sql.json(content.unique)}::jsonb,
-      ${content.execution}
-    from job cross join queue`;
+      ${content.execution}, ${content.workflow && JSON.stringify(content.workflow)}, ${warnMs}::bigint
+    from job join queue on queue."group" = ${queue.group} and queue.type = ${queue.type}
+      and queue.requirement = ${queue.requirement}::text::jsonb`;
 }
 
 /**

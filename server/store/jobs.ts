@@ -6,6 +6,7 @@ import type { Retention } from "../core/retention.ts";
 import type { RetryPolicy } from "../core/retry.ts";
 import type { LatePolicy } from "../core/run.ts";
 import type { Unique } from "../core/unique.ts";
+import type { Workflow } from "../core/workflow/graph.ts";
 import type { Sql } from "./connection.ts";
 import {
   every,
@@ -29,13 +30,18 @@ export interface Job extends JobContent {
   namespaceRetry: RetryPolicy | null;
   /** Deleted jobs are kept for the runs that name them. */
   deletedAt: Date | null;
+  /** The workflow that it is a node of, and its key there. */
+  workflowId: number | null;
+  node: string | null;
 }
 
 /** What a patch can change. */
 export interface JobContent {
   description: string | null;
   tags: string[];
-  type: string;
+  /** Null: it is a workflow. */
+  type: string | null;
+  /** Of a workflow: where its nodes run that say nothing themselves; so are labels, retries and the timeout. */
   group: string;
   /** Labels its runs ask of their executor. */
   requires: Record<string, string> | null;
@@ -59,6 +65,7 @@ export interface JobContent {
   retention: Retention | null;
   late: LatePolicy;
   unique: Unique | null;
+  workflow: Workflow | null;
 }
 
 export async function findJob(sql: Sql, namespaceId: number, name: string): Promise<Job | null> {
@@ -80,6 +87,8 @@ export interface JobFilter {
   tags?: string[] | null | undefined;
   type?: string | null | undefined;
   group?: string | null | undefined;
+  /** Only workflows, or only tasks. */
+  workflow?: boolean | null | undefined;
 }
 
 /** By namespace, then name. Null `namespaceId`: every namespace. */
@@ -90,18 +99,19 @@ export async function listJobs(
   page: PageRequest,
 ): Promise<Page<Job>> {
   const after = fromCursor(page.after, "number", "name");
-  const { search, tags, type, group } = filter;
+  const { search, tags, type, group, workflow } = filter;
   const rows = await select(
     sql,
     every(sql, [
-      sql`j.deleted_at is null`,
+      sql`j.deleted_at is null and j.workflow_id is null`,
       namespaceId !== null && sql`j.namespace_id = ${namespaceId}`,
       after !== null && sql`(j.namespace_id, j.name) > (${after[0] as number}, ${after[1] as string})`,
       search != null &&
         sql`position(lower(${search}) in lower(j.name || ' ' || coalesce(j.description, ''))) > 0`,
       tags != null && sql`j.tags @> ${tags}::text[]`,
-      type != null && sql`q.type = ${type}`,
+      type != null && sql`q.type = ${type} and v.workflow is null`,
       group != null && sql`q."group" = ${group}`,
+      workflow != null && (workflow ? sql`v.workflow is not null` : sql`v.workflow is null`),
     ]),
     sql`order by j.namespace_id, j.name limit ${pageSize(page.first) + 1}`,
   );
@@ -139,17 +149,28 @@ export async function readJobActivity(sql: Sql, jobIds: number[]): Promise<Map<n
   return new Map(rows.map(({ id, ...activity }) => [id, activity]));
 }
 
-function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[]> {
-  return sql<Job[]>`
+async function select(sql: Sql, where: Fragment, rest: Fragment = sql``): Promise<Job[]> {
+  const rows = await sql<(Omit<Job, "workflow"> & { workflow: string | null })[]>`
     select j.id, j.namespace_id as "namespaceId", j.name, j.description, j.tags, j.version, j.retention,
       j.created_at as "createdAt", j.updated_at as "updatedAt", j.deleted_at as "deletedAt",
-      q.type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, n.retry as "namespaceRetry",
+      coalesce(v.control::jsonb->>'kind', q.type) as type, q."group", q.requirement->'labels' as requires, v.input, v.priority, v.retry, n.retry as "namespaceRetry",
       v.timeout_ms::float8 as "timeoutMs", v.start_deadline_ms::float8 as "startDeadlineMs",
       v.dead_letter as "deadLetter", v.overlap, v.max_parallel as "maxParallel",
-      v.max_parallel_per_key as "maxParallelPerKey", v.rate, v.late, v."unique", v.execution
+      v.max_parallel_per_key as "maxParallelPerKey", v.rate, v.late, v."unique", v.execution,
+      v.workflow, j.workflow_id as "workflowId", j.node
     from escapement.job j
     join escapement.namespace n on n.id = j.namespace_id
     join escapement.job_version v on v.id = j.version_id
     join escapement.queue q on q.id = v.queue_id
     where ${where} ${rest}`;
+  return rows.map((row) =>
+    row.workflow === null ? { ...row, workflow: null } : asWorkflow(row, row.workflow),
+  );
+}
+
+/** Its queue is the control plane's; what its nodes are given is in the workflow. */
+function asWorkflow(row: Omit<Job, "workflow">, text: string): Job {
+  const workflow: Workflow = JSON.parse(text);
+  const { group, requires, timeoutMs } = workflow.defaults;
+  return { ...row, workflow, type: null, group, requires, timeoutMs };
 }

@@ -1,6 +1,6 @@
 /**
  * The tables, for drizzle: what ordinary reads and the migrations are made from. schema/trigger.ts has those of triggers,
- * calendars and backfills. drizzle/README.md maps them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
+ * calendars and backfills, schema/workflow.ts those of workflows. drizzle/README.md maps them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
  */
 import { sql } from "drizzle-orm";
 import {
@@ -89,9 +89,15 @@ export const job = escapement.table(
     paused: boolean().notNull().default(false),
     /** Deleted jobs stay for the runs that name them; their name is free again. */
     deletedAt: instant(),
+    /** Set: it is a node of that workflow, and changes with it. */
+    workflowId: integer(),
+    /** Its key there; the name has both, with a # between, so that it is nobody else's. */
+    node: text(),
   },
   (t) => [
     uniqueIndex("job_name_taken").on(t.namespaceId, t.name).where(sql`deleted_at is null`),
+    index("job_of_workflow").on(t.workflowId).where(sql`workflow_id is not null`),
+    check("job_node", sql`(workflow_id is null) = (node is null)`),
     check("job_version_positive", sql`version >= 1`),
   ],
 );
@@ -129,6 +135,12 @@ export const jobVersion = escapement.table(
     late: text().notNull().default("RUN"),
     /** core/execution's Execution. */
     execution: text().notNull().default("SINGLE"),
+    /** JSON text of core/workflow/graph's Workflow; null: a task, or a node. */
+    workflow: text(),
+    /** JSON text of core/workflow/control's Control: a node that no worker runs. */
+    control: text(),
+    /** An attempt that runs longer is told of, and goes on. */
+    warnMs: bigint({ mode: "number" }),
     createdAt: instant().notNull().default(sql`escapement.clock()`),
   },
   (t) => [
@@ -226,7 +238,8 @@ export const lease = escapement.table(
     readyAt: instant().notNull(),
     /** The unguessable half of the lease's id. */
     secret: uuid().notNull(),
-    executorId: integer().notNull(),
+    /** Null: the control plane's own, which does not expire. */
+    executorId: integer(),
     startedAt: instant().notNull(),
     /** Not indexed, so that heartbeats stay heap-only updates. */
     expiresAt: instant().notNull(),
@@ -237,9 +250,12 @@ export const lease = escapement.table(
     requestId: text(),
     /** Children are staged: the run's success has to bring them to life. */
     hasStaged: boolean().notNull().default(false),
+    /** Somebody was told that it runs for long. */
+    warnedAt: instant(),
   },
   (t) => [
     index("lease_executor").on(t.executorId, t.requestId),
+    index("lease_own").on(t.id).where(sql`executor_id is null`),
     index("lease_parent").on(t.parentId, t.id).where(sql`parent_id is not null`),
     check("lease_fence_positive", sql`fence >= 1`),
     check("lease_progress", sql`progress between 0 and 1`),
@@ -288,7 +304,8 @@ export const attempt = escapement.table(
     fence: integer().notNull(),
     number: integer().notNull(),
     secret: uuid().notNull(),
-    executorId: integer().notNull(),
+    /** Null: the control plane's own. */
+    executorId: integer(),
     startedAt: instant().notNull(),
     endedAt: instant().notNull(),
     outcome: text().notNull(),
@@ -299,7 +316,10 @@ export const attempt = escapement.table(
   },
   (t) => [
     primaryKey({ name: "attempt_once", columns: [t.runId, t.fence] }),
-    check("attempt_outcome", sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED', 'CANCELLED')`),
+    check(
+      "attempt_outcome",
+      sql`outcome in ('FAILED', 'TIMED_OUT', 'LOST', 'RELEASED', 'CANCELLED', 'SUCCEEDED')`,
+    ),
   ],
 );
 

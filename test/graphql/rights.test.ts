@@ -84,12 +84,14 @@ async function tokenOf(role: string, namespace: string | null): Promise<string> 
 function exampleOf(type: GraphQLInputType, name: string): unknown {
   if (isNonNullType(type)) return exampleOf(type.ofType, name);
   if (isListType(type)) return [exampleOf(type.ofType, name)];
+  // Some commands are nobody's.
+  if (type.name === "RunCommand") return "SUSPEND";
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (isInputObjectType(type)) {
     const fields = Object.values(type.getFields());
     const given = type.isOneOf
       ? fields.filter(({ name: field }) => ["fixedRate", "off", "weekly", "namespace"].includes(field))
-      : fields.filter((field) => isNonNullType(field.type) || field.name === "namespace");
+      : fields.filter((field) => isNonNullType(field.type) || ["namespace", "type"].includes(field.name));
     return Object.fromEntries(given.map((field) => [field.name, exampleOf(field.type, field.name)]));
   }
   if (name === "namespace") return "matrix";

@@ -36,6 +36,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
       ...["pauseTriggers", "resumeTriggers", "resetTrigger", "fireTrigger"],
       ...["createBackfill", "pauseBackfill", "resumeBackfill", "cancelBackfill"],
       ...["pauseGroup", "resumeGroup", "pauseNamespace", "resumeNamespace"],
+      ...["recoverRun", "executeNode", "forceSuccess", "signalRun", "approveRun", "rejectRun", "commandRun"],
     ].sort(),
   );
   expect(having("administer")).toEqual(
@@ -43,6 +44,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
       "tokens",
       ...["createJob", "updateJob", "deleteJob", "createTrigger", "updateTrigger", "deleteTrigger"],
       ...["createCalendar", "updateCalendar", "importCalendar", "deleteCalendar"],
+      ...["saveDraft", "publishDraft", "discardDraft"],
       "updateGroup",
       "updateNamespace",
       ...["createToken", "revokeToken"],

@@ -188,7 +188,7 @@ function Definition({ job, groupLimit }: DefinitionProps) {
       <Facts>
         <dt>Type</dt>
         <dd>
-          <Chip>{job.type}</Chip>
+          <Chip>{job.type ?? "workflow"}</Chip>
         </dd>
         <dt>Group</dt>
         <dd>

@@ -127,7 +127,7 @@ function Line({ job, start }: { job: JobRow; start: ((job: string) => void) | un
         </div>
       </Td>
       <Td from="md" className="whitespace-nowrap">
-        <Chip>{job.type}</Chip> <span className="text-muted">on</span> <Chip>{job.group}</Chip>
+        <Chip>{job.type ?? "workflow"}</Chip> <span className="text-muted">on</span> <Chip>{job.group}</Chip>
       </Td>
       <Td from="sm">
         {job.runs.nodes.length === 0 ? (

@@ -56,10 +56,11 @@ export async function suspendRun(
   await pause(context, { namespaceId: run.namespaceId, kind: "RUN", target: runId }, by, reason);
 }
 
-/** Throws NOT_FOUND. */
-export async function resumeRun(context: EngineContext, runId: string): Promise<void> {
-  const run = await find(context.sql, runId);
-  await resume(context, { namespaceId: run.namespaceId, kind: "RUN", target: runId });
+/** Returns the namespace it is in. Throws NOT_FOUND. */
+export async function resumeRun(context: EngineContext, runId: string): Promise<number> {
+  const { namespaceId } = await find(context.sql, runId);
+  await resume(context, { namespaceId, kind: "RUN", target: runId });
+  return namespaceId;
 }
 
 async function find(sql: Sql, runId: string): Promise<{ namespaceId: number; state: RunState }> {

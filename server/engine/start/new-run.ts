@@ -7,6 +7,7 @@ import { checkName, checkTags } from "../../core/name.ts";
 import { checkLabels, narrowed, type Requirement, requirementText } from "../../core/placement.ts";
 import { badInput, limitExceeded } from "../../core/rejection.ts";
 import type { RetryPolicy } from "../../core/retry.ts";
+import { placesIn } from "../../core/workflow/scope.ts";
 import type { JobVersion } from "../../store/catalog.ts";
 import type { EngineContext } from "../context.ts";
 import type { StartItem, StartOptions } from "../engine.ts";
@@ -79,6 +80,7 @@ export function requestHash(items: StartItem[], ...more: unknown[][]): Buffer {
     ...(item.retry == null ? [] : [{ retry: item.retry }]),
     ...(item.triggerId == null ? [] : [{ trigger: item.triggerId }]),
     ...(item.nominalAt == null ? [] : [{ nominalAt: item.nominalAt }]),
+    ...(item.workflow == null ? [] : [{ workflow: item.workflow }]),
   ]);
   return createHash("sha256")
     .update(JSON.stringify(asked.concat(more)))
@@ -131,6 +133,7 @@ export async function resolveItems(
     if (item.joins != null && item.joins.length > LIMITS.joinsPerRun) {
       throw limitExceeded(`a run can join at most ${LIMITS.joinsPerRun} others`, field("joins"));
     }
+    checkWorkflowStart(version, item, field);
     const priority = item.priority ?? version.priority;
     const affinity =
       item.affinity == null
@@ -173,6 +176,22 @@ export async function resolveItems(
   }
   for (const { queueId, priority } of runs) context.floors.expect(queueId, priority);
   return runs;
+}
+
+/** What only workflows can be asked for, and what they cannot take. */
+function checkWorkflowStart(version: JobVersion, item: StartItem, field: (name: string) => string): void {
+  if (version.workflow === null) {
+    if (item.workflow != null)
+      throw badInput(field("job"), `job "${version.job}" is no workflow: it has no nodes`);
+    return;
+  }
+  if (item.inputBytes != null) {
+    throw badInput(field("inputBytes"), "a workflow is started with parameters: give an object as input");
+  }
+  if (item.input != null && !/^\s*(\{|null)/.test(item.input)) {
+    throw badInput(field("input"), "a workflow is started with parameters: it must be an object");
+  }
+  if (item.workflow?.nodes) placesIn(version.workflow, item.workflow.nodes, "ONLY", field("nodes"));
 }
 
 const queueOf = ({ namespaceId, group, type }: JobVersion) => ({ namespaceId, group, type });

@@ -8,9 +8,9 @@ import type { Reserve, StartedRun, StartItem, StartOptions } from "../engine.ts"
 import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "../enqueue.ts";
 import { createLane } from "../lane.ts";
 import { settleWaits } from "../release.ts";
-import { noteReruns } from "../rerun.ts";
 import { reserveTakers } from "./hand-off.ts";
 import { fieldOf, type NewRun, requestHash, resolveItems } from "./new-run.ts";
+import { hasNotes, noteStarts } from "./notes.ts";
 import { arePlain, insertPlain } from "./plain.ts";
 import { startUnique, type UniqueRequest } from "./unique.ts";
 import { holdForOthers } from "./waits.ts";
@@ -65,8 +65,8 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       const runs = await resolveItems(context, items, options);
       const keyed = items.some((item) => item.idempotencyKey != null);
       const after = items.some((item) => (item.after?.length ?? 0) + (item.joins?.length ?? 0) > 0);
-      const repeats = items.some((item) => item.rerunOf != null);
-      const lone = items.length === 1 && !after && !repeats;
+      const noted = items.some(hasNotes);
+      const lone = items.length === 1 && !after && !noted;
       let answers: Inserted[];
       if (runs.some((run, at) => run.version.unique !== null && !items[at]?.part)) {
         answers = await startUnique(context, {
@@ -76,7 +76,7 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
           keys: requestKeys(items, runs, options),
           hold: (transaction) => holdForOthers(transaction, items, options),
         });
-      } else if (lone || (!keyed && !after && !repeats)) {
+      } else if (lone || (!keyed && !after && !noted)) {
         const key = options.idempotencyKey ?? (lone ? items[0]?.idempotencyKey : null) ?? null;
         const request = { runs, key: key === null ? null : requestKey(runs, key, items) };
         const answer = await (runs.some((run) => run.gates !== null) ? gatedLane : lane)(request);
@@ -120,7 +120,7 @@ export function createStart(context: EngineContext, handOff: { reserve: Reserve 
       const stale = answers.find((answer) => answer.status === "stale");
       if (!stale)
         for (const [at, answer] of answers.entries()) refuseOtherRequest(answer, requests[at], options, at);
-      await noteReruns(transaction, items, answers);
+      await noteStarts(transaction, items, runs, answers);
       over = held.over;
       return answers;
     };

@@ -9,8 +9,8 @@ import { arrayText, byteas, type EngineContext } from "../context.ts";
 import type { StartItem, StartOptions } from "../engine.ts";
 import { announceStarted, type Inserted, insertGated, insertRuns, type KeyedRuns } from "../enqueue.ts";
 import { settleWaits } from "../release.ts";
-import { noteReruns } from "../rerun.ts";
 import { fieldOf, isLarge, type NewRun } from "./new-run.ts";
+import { noteStarts } from "./notes.ts";
 import {
   type GivenKey,
   giveKeys,
@@ -117,7 +117,7 @@ export async function startUnique(context: EngineContext, request: UniqueRequest
     }
     const all = answers as Inserted[];
     await noteKeys(transaction, request, all);
-    await noteReruns(transaction, items, all);
+    await noteStarts(transaction, items, runs, all);
     return all;
   };
   try {
