@@ -59,8 +59,9 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
     void catalog.refreshQueues().catch(onError("queues"));
   });
   const { arrowSql, heartbeatSql } = database;
+  const { secretKeys } = config;
   const context = openContext(
-    { sql: arrowSql, heartbeatSql, catalog, channel, serverId, random: Math.random },
+    { sql: arrowSql, heartbeatSql, catalog, channel, secretKeys, serverId, random: Math.random },
     onError("gates"),
   );
   const engine = createEngine(context);
@@ -92,7 +93,7 @@ export async function startApp({ config, databaseUrl, log }: AppOptions): Promis
 
   await ensurePartitions(context);
   await catalog.refreshQueues();
-  const graphql = createGraphql({ database, catalog, channel, engine, outputs, tokens, log });
+  const graphql = createGraphql({ database, catalog, channel, engine, outputs, tokens, secretKeys, log });
   const http = await createHttp({
     database,
     catalog,

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { checkRetry, DEFAULT_RETRY, type RetryPolicy } from "./core/retry.ts";
+import { readSecretKeys, type SecretKey } from "./core/secret.ts";
 
 /** Limits that are the same everywhere; a value is changed here and nowhere else. */
 export const LIMITS = {
@@ -18,6 +19,16 @@ export const LIMITS = {
   /** A run's output: what a dashboard shows and a dependent run reads; more belongs into an output file. */
   outputBytes: 256 * 1024,
   errorBytes: 64 * 1024,
+  /** A secret: a password, a key, a certificate with its chain; more belongs where the worker reads it itself. */
+  secretBytes: 16 * 1024,
+  secretsPerNamespace: 5_000,
+  /** Secrets that one input refers to: each is read and decrypted with every claim. */
+  secretsPerInput: 100,
+  /** Characters of an input with its secrets in it: few references can stand for a lot. */
+  filledInputLength: 1024 * 1024,
+  /** Secrets that one call encrypts anew, some 50 ms for each thousand, and those written by one statement. */
+  secretsPerRotation: 5_000,
+  secretBatch: 500,
   /** Log text per attempt; the last line then says that more was cut off. */
   logBytes: 10 * 1024 * 1024,
   /** A search in a log, and what one answer brings of it: a page of a dashboard, and the reader may go on. */
@@ -164,6 +175,7 @@ const schema = z.object({
   ESCAPEMENT_HOSTS: text.default(""),
   ESCAPEMENT_POOL: z.coerce.number().int().min(3).max(200).default(10),
   ESCAPEMENT_RETRY: text.optional(),
+  ESCAPEMENT_SECRET_KEY: text.optional(),
   ESCAPEMENT_OUTPUT_S3_URL: z
     .url({
       protocol: /^https?$/,
@@ -202,6 +214,8 @@ export interface Config {
   logLevel: string;
   /** Of jobs that say nothing about retries, in namespaces that say nothing either. */
   retry: RetryPolicy;
+  /** The first encrypts secrets, all decrypt them; none: there can be no secrets. */
+  secretKeys: SecretKey[];
 }
 
 /**
@@ -235,7 +249,16 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     outputBucket: bucketOf(value),
     logLevel: value.ESCAPEMENT_LOG,
     retry: readRetry(value.ESCAPEMENT_RETRY),
+    secretKeys: readKeys(value.ESCAPEMENT_SECRET_KEY),
   };
+}
+
+function readKeys(text: string | undefined): SecretKey[] {
+  try {
+    return readSecretKeys(text, "ESCAPEMENT_SECRET_KEY");
+  } catch (error) {
+    throw new Error(`The configuration is not usable:\n  ESCAPEMENT_SECRET_KEY: ${(error as Error).message}`);
+  }
 }
 
 const max = z.number().optional();

@@ -80,6 +80,8 @@ async function serve({ everything }: ServeOptions): Promise<void> {
     worker = startWorkerProcess(
       {
         ...process.env,
+        // A worker is given secrets one by one.
+        ESCAPEMENT_SECRET_KEY: undefined,
         ESCAPEMENT_URL: app.url,
         ESCAPEMENT_TOKEN: config.adminToken,
         ESCAPEMENT_NAMESPACES: process.env.ESCAPEMENT_NAMESPACES ?? (demo ? "default,demo" : "default"),

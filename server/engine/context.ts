@@ -1,5 +1,6 @@
 /** What every arrow works with, and the small fragments that several of their statements share. */
 import { randomUUID } from "node:crypto";
+import type { SecretKey } from "../core/secret.ts";
 import type { Catalog } from "../store/catalog.ts";
 import type { Change, Channel } from "../store/channel.ts";
 import type { Sql } from "../store/connection.ts";
@@ -14,6 +15,8 @@ export interface EngineContext {
   heartbeatSql: Sql;
   catalog: Catalog;
   channel: Channel;
+  /** What secrets are decrypted with. */
+  secretKeys: readonly SecretKey[];
   /** This process start; also the leader row's holder. */
   serverId: string;
   /** Where runs with keys and limits wait. */

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import { mayRead, type Principal } from "../core/principal.ts";
 import { notFound } from "../core/rejection.ts";
+import type { SecretKey } from "../core/secret.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Catalog } from "../store/catalog.ts";
 import type { Channel } from "../store/channel.ts";
@@ -21,6 +22,7 @@ export interface GraphqlDependencies {
   engine: Engine;
   outputs: Outputs;
   tokens: Tokens;
+  secretKeys: readonly SecretKey[];
   log: Logger;
 }
 

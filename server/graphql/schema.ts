@@ -2,6 +2,7 @@
 import "./scalars.ts";
 import "./namespace.ts";
 import "./token.ts";
+import "./secret.ts";
 import "./job.ts";
 import "./trigger.ts";
 import "./trigger-changes.ts";

@@ -1,6 +1,7 @@
 /**
  * The tables, for drizzle: what ordinary reads and the migrations are made from. schema/trigger.ts has those of triggers,
- * calendars and backfills, schema/workflow.ts those of workflows. drizzle/README.md maps them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
+ * calendars and backfills, schema/workflow.ts those of workflows, schema/secret.ts that of secrets. drizzle/README.md maps
+ * them; what drizzle cannot say (partitions, the `run` view, storage parameters) is in the migration.
  */
 import { sql } from "drizzle-orm";
 import {
@@ -23,7 +24,7 @@ import {
 
 export const escapement = pgSchema("escapement");
 
-const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
+export const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 /** Run ids travel as decimal strings: a 64-bit number does not fit JavaScript's. */
 export const runId = customType<{ data: string }>({ dataType: () => "bigint" });
 export const instant = () => timestamp({ withTimezone: true, precision: 3 });

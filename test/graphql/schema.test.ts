@@ -48,6 +48,7 @@ test("operators start, stop and pause; administrators define; everybody else rea
       "updateGroup",
       "updateNamespace",
       ...["createToken", "revokeToken"],
+      ...["setSecret", "deleteSecret", "rotateSecrets"],
     ].sort(),
   );
   expect(having("administerAll")).toEqual(["createNamespace", "timeZoneUpdates"]);

@@ -3,6 +3,7 @@ import { RHYTHM } from "../../server/config.ts";
 import type { Execution } from "../../server/core/execution.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../server/core/retry.ts";
 import type { LatePolicy } from "../../server/core/run.ts";
+import type { SecretKey } from "../../server/core/secret.ts";
 import { createEngine, openContext } from "../../server/engine/arrows.ts";
 import { type EngineContext, newServerId } from "../../server/engine/context.ts";
 import { elect } from "../../server/engine/elect.ts";
@@ -32,7 +33,10 @@ export interface TestEngine {
 }
 
 /** Opens another engine on the same database when `url` is given. */
-export async function openTestEngine(url?: string): Promise<TestEngine & { url: string }> {
+export async function openTestEngine(
+  url?: string,
+  secretKeys: readonly SecretKey[] = [],
+): Promise<TestEngine & { url: string }> {
   const test = url === undefined ? await createTestDatabase() : null;
   const databaseUrl = url ?? test?.url ?? "";
   const database = connect(databaseUrl, { poolSize: 8, deadlineMs: RHYTHM.queryDeadlineMs });
@@ -42,7 +46,7 @@ export async function openTestEngine(url?: string): Promise<TestEngine & { url: 
   const gateErrors: unknown[] = [];
   const { sql, arrowSql, heartbeatSql } = database;
   const context = openContext(
-    { sql: arrowSql, heartbeatSql, catalog, channel, serverId, random: () => 0.5 },
+    { sql: arrowSql, heartbeatSql, catalog, channel, secretKeys, serverId, random: () => 0.5 },
     (error) => gateErrors.push(error),
   );
   const changes: Change[] = [];

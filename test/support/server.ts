@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { type App, startApp } from "../../server/app.ts";
 import type { Config } from "../../server/config.ts";
 import { DEFAULT_RETRY } from "../../server/core/retry.ts";
@@ -28,6 +28,8 @@ export interface TestServerOptions {
   config?: Partial<Config>;
   /** Sent as a bearer token by `graphql` and `call`. */
   token?: string;
+  /** Where it logs; otherwise by `config.logLevel`, which is silent. */
+  log?: Logger;
 }
 
 /** Starts a server; `close` ends it and drops what belongs to it. */
@@ -47,9 +49,10 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     outputBucket: undefined,
     logLevel: "silent",
     retry: DEFAULT_RETRY,
+    secretKeys: [],
     ...options.config,
   };
-  const app = await startApp({ config, databaseUrl, log: pino({ level: config.logLevel }) });
+  const app = await startApp({ config, databaseUrl, log: options.log ?? pino({ level: config.logLevel }) });
   const headers = (): Record<string, string> => ({
     "content-type": "application/json",
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),

@@ -1,4 +1,5 @@
 /** What the environment can say, and how a mistake in it is answered. */
+import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { readConfig } from "../../server/config.ts";
 import { DEFAULT_RETRY } from "../../server/core/retry.ts";
@@ -23,4 +24,15 @@ test.each([
   '{"inherit": true}',
 ])("ESCAPEMENT_RETRY=%s is refused with the variable's name and an example", (text) => {
   expect(() => readConfig({ ESCAPEMENT_RETRY: text })).toThrow(/ESCAPEMENT_RETRY: .*write it like/);
+});
+
+test("ESCAPEMENT_SECRET_KEY is none, or a list of keys of which the first encrypts", () => {
+  const [one, two] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString("base64"));
+  expect(readConfig({}).secretKeys).toEqual([]);
+  expect(readConfig({ ESCAPEMENT_SECRET_KEY: "" }).secretKeys).toEqual([]);
+  const { secretKeys } = readConfig({ ESCAPEMENT_SECRET_KEY: `${one}, ${two}\n` });
+  expect(secretKeys.map(({ key }) => key.export().toString("base64"))).toEqual([one, two]);
+  expect(() => readConfig({ ESCAPEMENT_SECRET_KEY: `${one},not-a-key` })).toThrow(
+    "The configuration is not usable:\n  ESCAPEMENT_SECRET_KEY: key 2 of the list is not 32 bytes in Base64",
+  );
 });
