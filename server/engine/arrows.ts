@@ -61,7 +61,7 @@ export function createEngine(context: EngineContext): Engine {
     handOverTo(reserve) {
       handOff.reserve = reserve;
     },
-    claim: createClaim(context),
+    claim: createClaim(context, settle),
     settle,
     renew: createRenew(context),
     startChildren: (leaseId, request) => startChildren(context, leaseId, request),

@@ -6,12 +6,15 @@
 import { LIMITS, RHYTHM } from "../config.ts";
 import { mayTake, stranger } from "../core/placement.ts";
 import type { RetryPolicy } from "../core/retry.ts";
+import { mayHoldSecrets } from "../core/secret-reference.ts";
 import type { JobVersion } from "../store/catalog.ts";
+import { type Claimed, failingRefused, withoutRefused } from "./claim/refused.ts";
 import { isCapped, noteFull, type Seat, seats } from "./claim/seats.ts";
+import { putSecretsIn } from "./claim/secrets.ts";
 import { createShares, type Share, type Shares } from "./claim/shares.ts";
 import { type Lent, stepsOf } from "./claim/steps.ts";
 import { type EngineContext, formatLeaseId, list, runChange } from "./context.ts";
-import type { ClaimedLease, ClaimPoll } from "./engine.ts";
+import type { ClaimedLease, ClaimPoll, Engine } from "./engine.ts";
 import { type BegunAttempt, begunAttempt } from "./gates/rate.ts";
 import { createLane } from "./lane.ts";
 
@@ -44,9 +47,10 @@ interface LeaseRow {
   isNew: boolean;
 }
 
-export function createClaim(context: EngineContext) {
+/** `settle` ends runs that cannot be lent. */
+export function createClaim(context: EngineContext, settle: Engine["settle"]): Engine["claim"] {
   const shares = createShares();
-  return createLane<ClaimPoll, ClaimedLease[]>({
+  const lane = createLane<ClaimPoll, Claimed>({
     maxItems: LIMITS.laneItems,
     maxWaiting: LIMITS.laneWaiting,
     weigh: (poll) => poll.max,
@@ -66,9 +70,11 @@ export function createClaim(context: EngineContext) {
         );
         if (leases.begun.length > 0) context.gates.soon({ begun: leases.begun, gates: leases.begun });
       }
-      return polls.map((_, poll) => leases.byPoll.get(poll) ?? []);
+      return polls.map((_, poll) => withoutRefused(leases.byPoll.get(poll) ?? [], leases.refused));
     },
   });
+
+  return failingRefused(lane, settle);
 }
 
 /** An executor with a capacity has its leases counted by each claim: two in one statement would count the same. */
@@ -255,6 +261,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
   const byPoll = new Map<number, ClaimedLease[]>();
   const stepped: (Lent & { lease: ClaimedLease })[] = [];
   const begun: BegunAttempt[] = [];
+  const secretive: ClaimedLease[] = [];
   for (const row of rows) {
     const version = versions.get(row.versionId) as JobVersion;
     const payload = payloads.get(row.id);
@@ -263,6 +270,7 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const lease = leaseOf(row, version, input, bytes);
     if (version.execution !== "SINGLE")
       stepped.push({ id: row.id, secret: row.secret, version, input, bytes, lease });
+    if (input !== null && mayHoldSecrets(input)) secretive.push(lease);
     const attempt = row.isNew ? begunAttempt(row.id, row.fence, version.gates, input) : null;
     if (attempt) begun.push(attempt);
     const list = byPoll.get(row.poll);
@@ -273,7 +281,8 @@ async function dress(context: EngineContext, rows: LeaseRow[]) {
     const steps = await stepsOf(context, stepped);
     for (const { id, lease } of stepped) lease.step = steps.get(id);
   }
-  return { byPoll, versions, begun };
+  const refused = secretive.length > 0 ? await putSecretsIn(context, secretive) : null;
+  return { byPoll, versions, begun, refused };
 }
 
 /** A lease as its executor gets it. */

@@ -6,6 +6,7 @@
  *
  * A parked poll has found its queues empty, so nothing is overtaken but what came at the same moment.
  */
+import { mayHoldSecrets } from "../../core/secret-reference.ts";
 import { leaseOf } from "../claim.ts";
 import type { ClaimedLease, Reservation, Reserve } from "../engine.ts";
 import type { Inserted, KeyedRuns } from "../enqueue.ts";
@@ -20,11 +21,19 @@ export interface Takers {
 }
 
 /**
- * Runs that certainly wait are not handed over, nor those whose claim stages more (steps.ts); whether the others are
- * ready is the database's to say.
+ * Runs that certainly wait are not handed over, nor those whose claim does more: it stages others (claim/steps.ts), or
+ * has secrets to put into the input (claim/secrets.ts). Whether the others are ready is the database's to say.
  */
-const mayBeReady = ({ runAt, delayMs, gates, version }: NewRun): boolean =>
-  runAt === null && delayMs === null && gates === null && version.execution === "SINGLE";
+function mayBeReady(run: NewRun): boolean {
+  const { runAt, delayMs, gates, version } = run;
+  if (runAt !== null || delayMs !== null || gates !== null || version.execution !== "SINGLE") return false;
+  const input = inputOf(run);
+  return input === null || !mayHoldSecrets(input);
+}
+
+/** What its executor gets; null for bytes, too. */
+const inputOf = ({ input, bytes, version }: NewRun): string | null =>
+  input ?? (bytes === null ? version.input : null);
 
 /** Pairs runs with parked polls, the longest parked first. */
 export async function reserveTakers(requests: KeyedRuns[], reserve: Reserve): Promise<Takers> {
@@ -86,5 +95,5 @@ function lease(run: NewRun, id: string, { secret, scheduledAt }: Birth): Claimed
     retry,
     checkpoint: null,
   };
-  return leaseOf(row, version, run.input ?? (bytes === null ? version.input : null), bytes);
+  return leaseOf(row, version, inputOf(run), bytes);
 }
