@@ -10,6 +10,7 @@ import { notFound } from "./core/rejection.ts";
 import type { Engine } from "./engine/engine.ts";
 import { createEndings } from "./gateway/endings.ts";
 import { gateway } from "./gateway/gateway.ts";
+import { createLogMask } from "./gateway/log-mask.ts";
 import { createPolls } from "./gateway/poll.ts";
 import { answerError, problem, sendProblem } from "./gateway/problem.ts";
 import { createScopes } from "./gateway/scopes.ts";
@@ -101,6 +102,7 @@ export async function createHttp(deps: HttpDeps): Promise<FastifyInstance> {
     database,
     tokens,
     outputs,
+    logMask: createLogMask(sql, config.secretKeys),
     presence,
     polls,
     endings,

@@ -37,7 +37,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** What workers write. Bodies are streams here. */
 export function outputWriteRoutes(app: Routes, parts: GatewayParts): void {
-  const { outputs } = parts;
+  const { catalog, outputs, logMask } = parts;
   streamBodies(app);
 
   app.post(
@@ -53,7 +53,10 @@ export function outputWriteRoutes(app: Routes, parts: GatewayParts): void {
     async (request, reply) => {
       const owner = await requireHeld(parts, callerOf(request), request.params.id);
       const bytes = await readAll(request.body as IncomingMessage | undefined);
-      await outputs.appendLog(owner, logLines(textOf(bytes), request.headers["content-type"], Date.now()));
+      const lines = logLines(textOf(bytes), request.headers["content-type"], Date.now());
+      const namespace = await catalog.namespaceName(owner.namespaceId);
+      const lease = { ...owner, leaseId: request.params.id, namespace };
+      await outputs.appendLog(owner, await logMask.mask(lease, lines));
       return reply.code(202).send();
     },
   );

@@ -11,6 +11,7 @@ import type { Outputs } from "../store/outputs.ts";
 import type { Presence } from "../store/presence.ts";
 import type { Tokens } from "../store/tokens.ts";
 import type { Endings } from "./endings.ts";
+import type { LogMask } from "./log-mask.ts";
 import type { Polls } from "./poll.ts";
 import type { Scopes } from "./scopes.ts";
 
@@ -21,6 +22,7 @@ export interface GatewayParts {
   database: Database;
   tokens: Tokens;
   outputs: Outputs;
+  logMask: LogMask;
   presence: Presence;
   polls: Polls;
   endings: Endings;

@@ -1,5 +1,6 @@
 /** Small reads for the worker protocol: where there is work, whose run it is, what became of it. */
 import type { RunState } from "../core/run.ts";
+import { SECRET_OPENING } from "../core/secret-reference.ts";
 import type { Sql } from "./connection.ts";
 
 /** Queues that hold ready runs. One index look per such queue, however many runs and queues there are. */
@@ -59,6 +60,18 @@ export async function readLease(sql: Sql, runId: string, secret: string): Promis
     from escapement.run r join escapement.queue q on q.id = r.queue_id
     where r.id = ${runId}`;
   return row ?? null;
+}
+
+/** The input of a running run, if secrets have been put into it; null for every other one. */
+export async function readSecretiveInput(sql: Sql, runId: string): Promise<string | null> {
+  const [row] = await sql<{ input: string }[]>`
+    select i.input from escapement.lease l join escapement.job_version v on v.id = l.version_id
+    cross join lateral (
+      select case when l.payload = 0 then coalesce(l.input, v.input)
+        else (select p.json from escapement.payload p where p.run_id = l.id) end as input
+    ) i
+    where l.id = ${runId} and position(${SECRET_OPENING} in i.input) > 0`;
+  return row?.input ?? null;
 }
 
 /** A run as producers see it. */

@@ -9,6 +9,8 @@ import { releaseDependents, releaseDue } from "../../server/engine/release.ts";
 import { skipLate } from "../../server/engine/skip.ts";
 import { LASTING_PLANS } from "../../server/store/connection.ts";
 import { readJoined } from "../../server/store/joined.ts";
+import { readSecrets } from "../../server/store/secrets.ts";
+import { readSecretiveInput } from "../../server/store/work.ts";
 import { addJob, openTestEngine, type TestEngine } from "../support/engine.ts";
 
 let t: TestEngine & { url: string };
@@ -89,6 +91,17 @@ test("a claim for several namespaces reads the same index, and one for a single 
   sent = [];
   await engine.claim(poll);
   expect(sent.some((text) => text.includes("tagged"))).toBe(false);
+});
+
+test("secrets of a batch, and what a log's lease refers to, are looked up", async ({ skip }) => {
+  skip(!supportsGenericPlan, "PostgreSQL 16 and later can explain a generic plan");
+  const place = { namespaceId: 1, namespace: "default", name: "a" };
+  const values = await planOf(() => readSecrets(watched, [], [place]), "escapement.secret ");
+  expect(values).toContain("secret_name_once");
+  expect(values).not.toContain("Seq Scan on secret");
+  const input = await planOf(() => readSecretiveInput(watched, "1"), "escapement.lease l");
+  expect(input).toContain("lease_pkey");
+  expect(input).not.toMatch(/Seq Scan on (lease|job_version|payload)/);
 });
 
 /** From now on nothing deleted can be removed; `read` counts the entries of the claim's index that were looked at. */
