@@ -6,8 +6,12 @@ import { named, type SecretPlace } from "./secret.ts";
 
 /** What every reference begins with. */
 export const SECRET_OPENING = "$" + "{secrets.";
-/** An escaped opening, or a reference with its name and, when it is one, its end. */
-const REFERENCE = /\$\$\{secrets\.|\$\{secrets\.([^}$"\\]*)(\}?)/g;
+/**
+ * Dollar signs before an opening: two of them are one, and one that is left makes it a reference, with its name and, when
+ * it is one, its end.
+ */
+const REFERENCE = /(\$+)\{secrets\.([^}$"\\]*)(\}?)/g;
+const isLiteral = (dollars: string): boolean => dollars.length % 2 === 0;
 /** What error messages show of a text that should have been a name. */
 const SHOWN = 50;
 
@@ -19,8 +23,8 @@ export function mayHoldSecrets(json: string): boolean {
 /** The names that a text refers to, each once. Malformed references are left to `fill`. */
 export function secretNames(json: string): string[] {
   const names = new Set<string>();
-  for (const [, name, end] of json.matchAll(REFERENCE)) {
-    if (name !== undefined && end === "}") names.add(name);
+  for (const [, dollars = "", name = "", end] of json.matchAll(REFERENCE)) {
+    if (!isLiteral(dollars) && end === "}") names.add(name);
   }
   return [...names];
 }
@@ -40,13 +44,11 @@ export function fillSecrets(json: string, find: (name: string) => Found, maxLeng
     length += piece.length;
   };
   for (const match of json.matchAll(REFERENCE)) {
-    const [text, name, end] = match;
-    add(json.slice(from, match.index));
+    const [text, dollars = "", name = "", end] = match;
+    add(json.slice(from, match.index) + "$".repeat(dollars.length >>> 1));
+    from = match.index + dollars.length;
+    if (isLiteral(dollars)) continue;
     from = match.index + text.length;
-    if (name === undefined) {
-      add(SECRET_OPENING);
-      continue;
-    }
     const found = name !== "" && end === "}" ? find(name) : { fault: notOne(text) };
     if ("fault" in found) return found;
     add(found.value);
@@ -64,6 +66,12 @@ export function fillSecrets(json: string, find: (name: string) => Found, maxLeng
 function notOne(text: string): string {
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
   return `"${shown}" in the input refers to no secret; write ${SECRET_OPENING}NAME}, or $${SECRET_OPENING} where that text itself is meant`;
+}
+
+/** The text that `fillSecrets` reads as this one and nothing else, also when a reference follows it. */
+export function escapeSecrets(text: string, beforeReference = false): string {
+  const escaped = text.replace(/\$+(?=\{secrets\.)/g, (dollars) => dollars + dollars);
+  return beforeReference ? escaped.replace(/\$+$/, (dollars) => dollars + dollars) : escaped;
 }
 
 /** A value as it stands between the quotes of a JSON string. */

@@ -756,3 +756,19 @@ describe("waiting", () => {
     });
   });
 });
+
+test("a secret is named by the workflow's author alone, and kept nowhere", async () => {
+  await flows.make(name, [
+    node("a", [], { input: JSON.stringify({ key: "${secrets.key}", sly: "${params.sly}" }) }),
+    node("b", [], { input: JSON.stringify({ sly: "${params.sly}" }) }),
+  ]);
+  const sly = "${secrets.key} $${secrets.key}";
+  const run = await flows.start(name, { sly });
+  const inputs = await t.sql<{ input: string }[]>`
+    select input from escapement.ready where parent_id = ${run} order by id`;
+  expect(inputs.map(({ input }) => JSON.parse(input))).toEqual([
+    { key: "${secrets.key}", sly: "$${secrets.key} $$$${secrets.key}" },
+    { sly: "$${secrets.key} $$$${secrets.key}" },
+  ]);
+  await flows.work();
+});

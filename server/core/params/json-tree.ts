@@ -12,22 +12,18 @@ export const DEPTH = 100;
 export type Member = () => string;
 
 /**
- * The value with each of its strings replaced, and each object for which `replaceObject` is not null; keys stay. Throws
- * BAD_INPUT when it is too deep.
+ * The value with each of its strings replaced; keys stay. Throws BAD_INPUT when it is too deep.
  */
 export function mapStrings(
   value: unknown,
   field: string,
   replace: (text: string, member: Member, depth: number) => unknown,
-  replaceObject: (value: object) => string | null = () => null,
 ): unknown {
   const path: Step[] = [];
   const member = () => memberText(field, path);
   const walk = (part: unknown): unknown => {
     if (typeof part === "string") return replace(part, member, path.length);
     if (typeof part !== "object" || part === null) return part;
-    const replaced = replaceObject(part);
-    if (replaced !== null) return replaced;
     if (path.length === DEPTH) throw badInput(member(), `is more than ${DEPTH} levels deep`);
     if (Array.isArray(part)) return part.map((item, place) => at(place, item));
     // An own key "__proto__" is a key like any other: assigning it would not make it one.

@@ -41,6 +41,8 @@ const FALLBACK_LENGTH = 1_000;
 
 const WORD = /[\p{L}_][\p{L}\p{N}_-]{0,127}/uy;
 const STEP = /\.([\p{L}_][\p{L}\p{N}_-]{0,127})|\[(\d{1,6})\]|\[("(?:[^"\\]|\\.){0,256}")\]/uy;
+/** A secret's name may hold what names may: it is no path. */
+const SECRET = /\.((?:[\w.@/-]|:(?!-))+)/y;
 const QUOTED = /"(?:[^"\\]|\\.){0,1000}"/y;
 
 /** Reads the reference whose `${` is at `start`; `end` is the index after its `}`. Throws a Fault. */
@@ -48,7 +50,11 @@ export function parseReference(text: string, start: number): { reference: ValueR
   const root = match(WORD, text, start + 2)?.[0];
   if (root === undefined)
     throw new Fault("names nothing; write it like ${params.x} or ${nodes.key.output.y}", start);
-  const { path, end: pathEnd } = parsePath(text, start + 2 + root.length);
+  const rootEnd = start + 2 + root.length;
+  const secret = root === "secrets" ? match(SECRET, text, rootEnd) : null;
+  const { path, end: pathEnd } = secret
+    ? { path: [secret[1] ?? ""], end: rootEnd + secret[0].length }
+    : parsePath(text, rootEnd);
   const target = targetOf(root, path, start);
   const { fallback, end } = parseFallback(text, pathEnd);
   if (fallback && !["params", "name", "node"].includes(target.kind))
@@ -145,13 +151,9 @@ function nodeTarget([key, part, ...rest]: Path, index: number): Target {
   return { kind: "node", key, path: [part, ...rest] };
 }
 
-function secretTarget(path: Path, index: number): Target {
-  const [name] = path;
-  if (typeof name !== "string" || path.length > 1)
-    throw new Fault(
-      'a secret is its name and nothing below it: ${secrets.name} or ${secrets["odd.name"]}',
-      index,
-    );
+function secretTarget([name, ...rest]: Path, index: number): Target {
+  if (typeof name !== "string" || rest.length > 0)
+    throw new Fault('a secret is its name: ${secrets.name} or ${secrets["name"]}', index);
   try {
     return { kind: "secret", name: checkName(name, "secret") };
   } catch (error) {

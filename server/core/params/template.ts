@@ -3,6 +3,7 @@
  * within a longer text scalars become text, objects and lists JSON. What is put in is never looked at again.
  */
 import { badInput, Rejection } from "../rejection.ts";
+import { mayHoldSecrets } from "../secret-reference.ts";
 import { asRejection, short } from "./fault.ts";
 import { Allowance, DEPTH, fitsDepth, jsonBytes, type Member, mapStrings } from "./json-tree.ts";
 import { lookUp } from "./lookup.ts";
@@ -10,10 +11,13 @@ import type { ValueReference } from "./reference.ts";
 import { ReferenceList, type References } from "./references.ts";
 import type { TemplateScope } from "./scope.ts";
 import { isSecret, type SecretReference, SecretText, seal } from "./secrets.ts";
-import { escapeText, isTime, type Part, readText, type TimeReference } from "./text.ts";
+import { isTime, type Part, readText, type TimeReference } from "./text.ts";
 import { parseTime } from "./time.ts";
 
-/** `value` is final when there are no secrets; else it is for `fillSecrets`, which makes it so. */
+/**
+ * With `secrets`, `value` holds references to them, and everything that only looks like one is escaped. Without, it is as
+ * it is; if it becomes the input of a run, `sealed` escapes that then.
+ */
 export interface Resolved {
   value: unknown;
   secrets: string[];
@@ -45,14 +49,16 @@ export function resolveTemplate(value: unknown, scope: TemplateScope, field = "i
     return replaceParts(parts, new Site(scope, member, depth, allowance));
   });
   const { secrets } = references.list();
-  const result = secrets.length === 0 ? replaced : seal(replaced, field);
+  const result = secrets.length === 0 ? replaced : seal(replaced);
   new Allowance(field).spend(jsonBytes(result));
   return { value: result, secrets };
 }
 
-/** The template that resolves to exactly this value. Throws BAD_INPUT when it is too deep for one. */
-export const escapeTemplate = (value: unknown, field = "input"): unknown =>
-  mapStrings(value, field, (text) => escapeText(text));
+/** The JSON text of an input that a worker will claim: what was put into it names no secret. */
+export function sealed({ value, secrets }: Resolved): string {
+  const json = JSON.stringify(value);
+  return secrets.length === 0 && mayHoldSecrets(json) ? JSON.stringify(seal(value)) : json;
+}
 
 /** Where references are replaced, and out of what. */
 class Site {

@@ -50,17 +50,6 @@ export function readText(text: string, member: Member): Part[] {
   }
 }
 
-/** The string that `parseText` reads as this text and nothing else, also when a reference follows it. */
-export function escapeText(text: string, beforeReference = false): string {
-  let escaped = "";
-  let from = 0;
-  for (const { start, end } of dollars(text, beforeReference)) {
-    escaped += text.slice(from, end) + text.slice(start, end);
-    from = end;
-  }
-  return escaped + text.slice(from);
-}
-
 interface Dollars {
   start: number;
   end: number;
@@ -68,12 +57,12 @@ interface Dollars {
 }
 
 /** The runs of dollar signs that an opening `{` or `[` follows, each looked at once. */
-function* dollars(text: string, atEnd = false): Generator<Dollars> {
+function* dollars(text: string): Generator<Dollars> {
   for (let start = text.indexOf("$"); start !== -1; ) {
     let end = start + 1;
     while (text.charAt(end) === "$") end++;
     const opener = text.charAt(end);
-    if (opener === "{" || opener === "[" || (atEnd && opener === "")) yield { start, end, opener };
+    if (opener === "{" || opener === "[") yield { start, end, opener };
     start = text.indexOf("$", end);
   }
 }

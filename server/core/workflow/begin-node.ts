@@ -7,7 +7,7 @@ import { evaluateCondition } from "../expression/expression.ts";
 import { resolveParams } from "../params/definitions.ts";
 import { effectiveParams, type UpstreamOutput } from "../params/precedence.ts";
 import type { Members, NodeResult, RunFacts, TemplateScope } from "../params/scope.ts";
-import { resolveTemplate } from "../params/template.ts";
+import { resolveTemplate, sealed } from "../params/template.ts";
 import { badInput } from "../rejection.ts";
 import type { ConditionTree, Control } from "./control.ts";
 import { combinations } from "./dynamic.ts";
@@ -65,8 +65,9 @@ export function beginNode(workflow: Workflow, place: number, facts: NodeFacts): 
 function inputOf(workflow: Workflow, node: WorkflowNode, facts: NodeFacts): string | null {
   const { input = "null" } = node;
   if (!hasTemplate(node) || !(input.includes("${") || input.includes("$["))) return input;
-  const { value } = resolveTemplate(JSON.parse(input), scopeOf(workflow, node, facts), "input");
-  return JSON.stringify(value);
+  const resolved = resolveTemplate(JSON.parse(input), scopeOf(workflow, node, facts), "input");
+  // What the control plane reads itself is claimed by nobody.
+  return node.control ? JSON.stringify(resolved.value) : sealed(resolved);
 }
 
 /** Where the node's references and expressions look. */

@@ -36,7 +36,11 @@ export function checkReferences(workflow: Workflow, fault: Fault): void {
   }
   if (output === undefined) return;
   within("", fault, () => {
-    for (const { key } of checkTemplate(JSON.parse(output), "output").nodes) {
+    const references = checkTemplate(JSON.parse(output), "output");
+    for (const secret of references.secrets) {
+      fault("output", `is kept in the run; refer to the secret "${secret}" in the task that uses it`);
+    }
+    for (const { key } of references.nodes) {
       if (!indexOf.has(key)) fault("output", `refers to a node "${key}", which there is not`);
     }
   });

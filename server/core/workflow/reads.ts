@@ -2,6 +2,7 @@
 import { checkExpression } from "../expression/expression.ts";
 import { checkParams } from "../params/definitions.ts";
 import { checkTemplate } from "../params/template.ts";
+import { badInput } from "../rejection.ts";
 import { type Workflow, type WorkflowNode, wiringOf } from "./graph.ts";
 
 export interface Reads {
@@ -30,6 +31,10 @@ export function readsOf({ input, params, control, ...node }: WorkflowNode): Read
   };
   if (input !== undefined && hasTemplate({ ...node, ...(control ? { control } : {}) }) && mayRefer(input)) {
     const references = checkTemplate(JSON.parse(input), "input");
+    const [secret] = references.secrets;
+    if (secret !== undefined && control) {
+      throw badInput("input", `secrets go to workers; refer to "${secret}" in the task that uses it`);
+    }
     add(references.nodes, references.names);
   }
   if (params !== undefined && mayRefer(params)) {
