@@ -199,22 +199,23 @@ export function createCatalog(sql: Sql, defaultRetry: RetryPolicy = DEFAULT_RETR
       return found;
     },
 
-    /** The versions of a workflow's nodes, in their order, as they were when it was this version. */
-    async nodeVersions({ id, jobId, version, workflow }: JobVersion): Promise<JobVersion[]> {
-      const keys = workflow?.nodes.map(({ key }) => key) ?? [];
+    /** The version of a workflow's node, as it was when the workflow was this version. */
+    async nodeVersion({ id, jobId, version, workflow }: JobVersion, place: number): Promise<JobVersion> {
       let ids = nodeVersions.get(id);
       if (!ids) {
         const rows = await sql<{ id: number; node: string }[]>`
           select v.id, j.node from escapement.job j join escapement.job_version v on v.job_id = j.id
           where j.workflow_id = ${jobId} and v.version = ${version}`;
         const byKey = new Map(rows.map((row) => [row.node, row.id]));
-        ids = keys.map((key) => byKey.get(key) as number);
+        ids = workflow?.nodes.map(({ key }) => byKey.get(key) as number) ?? [];
         nodeVersions.set(id, ids);
         if (nodeVersions.size > WORKFLOWS_KEPT)
           nodeVersions.delete(nodeVersions.keys().next().value as number);
+        // All of them in one query; what is asked for one by one is in memory then.
+        await catalog.versions(ids);
       }
-      const found = await catalog.versions(ids);
-      return ids.map((one) => found.get(one) as JobVersion);
+      const wanted = ids[place] as number;
+      return (await catalog.versions([wanted])).get(wanted) as JobVersion;
     },
 
     /** Drops which versions are current, after a change here or elsewhere. */

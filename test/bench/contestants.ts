@@ -67,6 +67,8 @@ const RUN_TABLES = [
   "dependency",
   "joined",
   "part",
+  "workflow_run",
+  "workflow_member",
   "idempotency",
   "place",
   "occurrence",

@@ -24,6 +24,7 @@ import { parked } from "./measures/parked.ts";
 import { start } from "./measures/start.ts";
 import { steady } from "./measures/steady.ts";
 import { triggers } from "./measures/triggers.ts";
+import { workflows } from "./measures/workflows.ts";
 import { type Options, readOptions, USAGE } from "./options.ts";
 import { installPeers, type PeerPackages } from "./peers/install.ts";
 import { Foreign } from "./processes.ts";
@@ -43,6 +44,7 @@ const MEASURES: readonly Measure[] = [
   growth,
   affinity,
   fan,
+  workflows,
 ];
 
 /** Those that --quick has time for, unless it is told what to measure. */

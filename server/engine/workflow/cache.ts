@@ -1,7 +1,6 @@
 /** Nodes with `cache`: an equal node with an equal input is answered with what that led to before (DolphinScheduler D2). */
 import { createHash } from "node:crypto";
 import type { WorkflowNode } from "../../core/workflow/graph.ts";
-import type { JobVersion } from "../../store/catalog.ts";
 import type { Transaction } from "../../store/connection.ts";
 import { byteas, type EngineContext } from "../context.ts";
 import type { EndedMember } from "./members.ts";
@@ -52,9 +51,8 @@ export async function rememberEnds(
       ({ place, state }) => state === "SUCCEEDED" && workflow.nodes[place]?.cache,
     );
     if (ended.length === 0) continue;
-    const versions = await catalog.nodeVersions(run.version);
     for (const { place, memberId, input } of ended) {
-      const { jobId, namespaceId } = versions[place] as JobVersion;
+      const { jobId, namespaceId } = await catalog.nodeVersion(run.version, place);
       entries.push({
         namespaceId,
         key: cacheKey(jobId, workflow.nodes[place] as WorkflowNode, input),

@@ -153,7 +153,7 @@ async function begin(
 ): Promise<Begun> {
   const { run, workflow, states } = one;
   const node = workflow.nodes[place] as WorkflowNode;
-  const version = (await catalog.nodeVersions(run.version))[place] as JobVersion;
+  const version = await catalog.nodeVersion(run.version, place);
   floors.expect(version.queueId, run.priority);
   const begun = (start: NodeStart): Begun => ({
     moving: one,
