@@ -79,6 +79,8 @@ export const LIMITS = {
   subscriptionsPerSocket: 20,
   /** Events held for one slow subscriber; the oldest go first, and it is told to re-read. */
   subscriberBacklog: 1_000,
+  /** Task types that a namespace describes: a page of a dashboard lists them. */
+  taskTypes: 500,
   /** Namespaces times types, or groups, of one claim: a parked poll is found under each. */
   pollKinds: 1_000,
   /** Long polls parked on one server, 20 kB each (PERFORMANCE 4.4). */
@@ -157,7 +159,13 @@ export const RHYTHM = {
 export const TIME_ZONE_DATA = process.versions.tz ?? "unknown";
 
 /** How long history is kept, in days. */
-export const RETENTION = { runDays: 30, occurrenceDays: 90, idempotencyDays: 7, tallyHours: 26 } as const;
+export const RETENTION = {
+  runDays: 30,
+  occurrenceDays: 90,
+  idempotencyDays: 7,
+  taskTypeDays: 30,
+  tallyHours: 26,
+} as const;
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 

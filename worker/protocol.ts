@@ -314,6 +314,21 @@ export const RunAnswer = Type.Object({
 });
 export type RunAnswer = Static<typeof RunAnswer>;
 
+const Schema = Type.Record(Type.String(), Type.Unknown());
+
+/** What a task type takes and gives, for people and the forms made for them; the schemas are JSON Schema 2020-12. */
+export const TaskDescription = Type.Object(
+  {
+    type: Name,
+    title: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    description: Type.Optional(Type.String({ maxLength: 4_000 })),
+    inputSchema: Type.Optional(Schema),
+    outputSchema: Type.Optional(Schema),
+  },
+  closed,
+);
+export type TaskDescription = Static<typeof TaskDescription>;
+
 /** Body of `PUT /v1/executors/{name}`. */
 export const ExecutorRequest = Type.Object(
   {
@@ -324,6 +339,7 @@ export const ExecutorRequest = Type.Object(
     labels: Type.Optional(Labels),
     load: Type.Optional(Load),
     maxLoad: Type.Optional(Load),
+    tasks: Type.Optional(Type.Array(TaskDescription, { maxItems: 200 })),
   },
   closed,
 );

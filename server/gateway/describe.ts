@@ -153,7 +153,7 @@ export const OPERATIONS = {
     tag: "Executors",
     summary: "Register",
     description:
-      "Registers the executor or updates what is known of it. Optional: claims make an executor known, too.",
+      "Registers the executor or updates what is known of it, and of the task types it serves. Optional: claims make an executor known, too.",
   },
   leave: {
     tag: "Executors",

@@ -24,7 +24,20 @@ const EXAMPLES: Partial<Record<OperationId, unknown>> = {
     claim: { executor: "me-1", types: ["sh.hello"], waitSeconds: 0 },
   },
   executorHeartbeat: { executor: "me-1", leases: [LEASE], load: { cpu: 0.2, memory: 0.5 } },
-  register: { groups: ["default"], types: ["sh.hello"], capacity: 4, labels: { zone: "a" } },
+  register: {
+    groups: ["default"],
+    types: ["sh.hello"],
+    capacity: 4,
+    labels: { zone: "a" },
+    tasks: [
+      {
+        type: "sh.hello",
+        title: "Hello",
+        description: "Says hello.",
+        inputSchema: { type: "object", properties: { name: { type: "string" } } },
+      },
+    ],
+  },
   startRuns: { runs: [{ job: "greet", input: { name: "Ada" } }] },
 };
 

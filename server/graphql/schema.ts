@@ -15,6 +15,7 @@ import "./forecast.ts";
 import "./preview.ts";
 import "./schedule.ts";
 import "./executor.ts";
+import "./task-type.ts";
 import "./run.ts";
 import "./run-lists.ts";
 import "./run-changes.ts";

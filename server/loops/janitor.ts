@@ -4,6 +4,7 @@ import type { EngineContext } from "../engine/context.ts";
 import { forgetStarts } from "../engine/gates/rate.ts";
 import { ensurePartitions, prune, vacuum } from "../engine/prune.ts";
 import { rezone } from "../engine/rezone.ts";
+import { pruneTaskTypes } from "../store/task-types.ts";
 import { repairCalendars } from "../store/trigger-moves.ts";
 import { repairTriggerPauses } from "../store/trigger-pauses.ts";
 import type { Leader } from "./leader.ts";
@@ -43,6 +44,7 @@ export function createJanitor(
         await forgetStarts(context);
         await repairTriggerPauses(context);
         await repairCalendars(context);
+        await pruneTaskTypes(context.sql);
         runsBefore = (await prune(context)).runsBefore;
         moreOutputs = true;
       }
