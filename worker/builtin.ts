@@ -5,17 +5,29 @@
  * ESCAPEMENT_TOKEN        a worker's token; needed when authentication is on
  * ESCAPEMENT_NAMESPACES   comma list; default "default,demo"
  * ESCAPEMENT_CONCURRENCY  runs at the same time in each namespace; default 10
- * ESCAPEMENT_SHELL=1      offers task type `shell`: whoever may define jobs runs commands as this user
  * ESCAPEMENT_HTTP_ALLOW   comma list of hosts, addresses and CIDR ranges that `http` may call though not public;
  *                         "private" stands for every private network and loopback
  *
+ * These turn on task types that are off without them. Whoever may define jobs then runs commands as this user, in this
+ * user's containers and cluster, or statements as the role of a connection. `1` takes the usual program from the PATH.
+ *
+ * ESCAPEMENT_SHELL=1      `shell`
+ * ESCAPEMENT_PYTHON       `python`: 1 (python3), or the path of an interpreter
+ * ESCAPEMENT_SQL_CONNECTIONS  `sql` and `procedure`: {"warehouse": {"url": "postgres://…", "readOnly": true}, …};
+ *                         postgres:// and mysql:// (also for MariaDB); jobs see the names alone
+ * ESCAPEMENT_CONTAINER    `container`: 1 (docker, else podman), or the path of one
+ *   …_IMAGES              comma list of images that runs may name, "registry.example/team/*" among them; default: any
+ *   …_MOUNTS              comma list of folders that they may mount: "/data,/exports:rw"; default: none
+ *   …_MEMORY, …_CPUS      the most that one container gets: 2g, 1.5; default: no limit
+ * ESCAPEMENT_SPARK        `spark`: 1 (spark-submit), or its path; ESCAPEMENT_SPARK_MASTER: for jobs that name none
+ * ESCAPEMENT_MR           `mr`: 1 (hadoop), or the path of hadoop or yarn
+ * ESCAPEMENT_YARN_KILL    what ends an application of these two, its id added; default: yarn application -kill
+ *
  * SIGTERM and SIGINT drain; a second one ends at once. It also ends when the process that started it is gone.
  */
-import type { Handler } from "./attempt.ts";
+import { listOf, tasksOf } from "./builtin-tasks.ts";
 import { describeEvent } from "./events.ts";
-import { demoHandlers } from "./tasks/demo.ts";
-import { http } from "./tasks/http.ts";
-import { shell } from "./tasks/shell.ts";
+import type { Task } from "./task.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
 /** The server ends within 10 s and grants its worker 5 of them: time to drain, to abort and to say goodbye. */
@@ -28,7 +40,10 @@ const { env } = process;
 let stopping: Promise<unknown> | undefined;
 
 async function main(): Promise<void> {
-  const workers = listOf(env.ESCAPEMENT_NAMESPACES ?? "default,demo").map(workerOf);
+  const tasks = tasksOf(env);
+  const workers = listOf(env.ESCAPEMENT_NAMESPACES ?? "default,demo").map((namespace) =>
+    workerOf(namespace, tasks),
+  );
   stopWithSignalsAndParent(workers);
   const started = await Promise.allSettled(workers.map((worker) => worker.start()));
   if (stopping !== undefined) return;
@@ -56,7 +71,7 @@ function stopWithSignalsAndParent(workers: Worker[]): void {
   });
 }
 
-function workerOf(namespace: string): Worker {
+function workerOf(namespace: string, tasks: Task[]): Worker {
   const concurrency = env.ESCAPEMENT_CONCURRENCY;
   return createWorker({
     url: env.ESCAPEMENT_URL ?? "http://127.0.0.1:4400",
@@ -64,7 +79,7 @@ function workerOf(namespace: string): Worker {
     namespace,
     concurrency: concurrency === undefined ? undefined : Number(concurrency),
     labels: { builtin: "true" },
-    handlers: handlers(),
+    tasks,
     onEvent: (event) => {
       const line = describeEvent(event);
       if (line !== undefined) say(`[${namespace}] ${line}`);
@@ -72,27 +87,13 @@ function workerOf(namespace: string): Worker {
   });
 }
 
-function handlers(): Record<string, Handler> {
-  const allow = listOf(env.ESCAPEMENT_HTTP_ALLOW ?? "");
-  return {
-    ...demoHandlers,
-    http: http({
-      allowPrivate: allow.includes("private"),
-      allow: allow.filter((entry) => entry !== "private"),
-    }),
-    ...(env.ESCAPEMENT_SHELL === "1" ? { shell: shell({ environment: env }) } : {}),
-  };
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(",")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "");
-}
-
 function say(line: string): void {
   process.stderr.write(`worker: ${line}\n`);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}

@@ -8,9 +8,16 @@ import { WorkerStopping } from "./errors.ts";
 import { describeEvent, type WorkerEvent } from "./events.ts";
 import { currentLoad, Heartbeats } from "./heartbeats.ts";
 import { Intake } from "./intake.ts";
-import { checkedConcurrency, ownName, type StopOptions, type WorkerOptions } from "./options.ts";
+import {
+  checkedConcurrency,
+  descriptionsOf,
+  handlersOf,
+  ownName,
+  type StopOptions,
+  type WorkerOptions,
+} from "./options.ts";
 import { createPersist, type Persist, pause } from "./persist.ts";
-import type { Lease, SettleItem, SettleResult } from "./protocol.ts";
+import type { Lease, SettleItem, SettleResult, TaskDescription } from "./protocol.ts";
 import { Settler } from "./settler.ts";
 
 /** Outcomes that may wait for a slow server before no more runs are taken. */
@@ -30,6 +37,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #concurrency: number;
   readonly #handlers: Map<string, Handler>;
+  readonly #tasks: TaskDescription[];
   readonly #client: Client;
   readonly #persist: Persist;
   readonly #intake: Intake;
@@ -52,8 +60,8 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#concurrency = checkedConcurrency(options.concurrency ?? 10);
-    this.#handlers = new Map(Object.entries(options.handlers));
-    if (this.#handlers.size === 0) throw new Error("A worker needs at least one handler.");
+    this.#handlers = handlersOf(options);
+    this.#tasks = descriptionsOf(this.#handlers);
     this.executor = options.executor ?? ownName();
     this.#client = new Client({ ...options, connections: Math.min(128, this.#concurrency + 4) });
     this.#persist = createPersist({
@@ -167,6 +175,7 @@ export class Worker {
         load: currentLoad(),
         ...(labels === undefined ? {} : { labels }),
         ...(maxLoad === undefined ? {} : { maxLoad }),
+        ...(this.#tasks.length === 0 ? {} : { tasks: this.#tasks }),
       },
       { signal },
     );

@@ -6,6 +6,8 @@ import type { Context, Lease, Stopped } from "../../worker/index.ts";
 export interface TriedContext extends Context {
   readonly lines: { level: string; message: string }[];
   readonly files: Map<string, Buffer>;
+  /** Checkpoints, in order. */
+  readonly saved: unknown[];
   /** Aborts the handler's signal. */
   stop(reason: Stopped): void;
   /** Resolves once a line of the log contains the text. */
@@ -16,6 +18,7 @@ export function contextFor(lease: Partial<Lease> = {}): TriedContext {
   const controller = new AbortController();
   const lines: TriedContext["lines"] = [];
   const files = new Map<string, Buffer>();
+  const saved: unknown[] = [];
   const waiters: { text: string; resolve: () => void }[] = [];
   return {
     lease: {
@@ -35,6 +38,7 @@ export function contextFor(lease: Partial<Lease> = {}): TriedContext {
     signal: controller.signal,
     lines,
     files,
+    saved,
     stop: (reason) => controller.abort(reason),
     log(message, level = "info") {
       lines.push({ level, message });
@@ -47,7 +51,9 @@ export function contextFor(lease: Partial<Lease> = {}): TriedContext {
     flushLog: () => Promise.resolve(),
     progress: () => undefined,
     checkpoint: lease.checkpoint,
-    saveCheckpoint: () => Promise.resolve(),
+    saveCheckpoint: async (checkpoint) => {
+      saved.push(checkpoint);
+    },
     putFile: async (name, data) => {
       files.set(name, await bytesOf(data));
     },

@@ -1,6 +1,9 @@
 /** Workers in processes and languages of their own, against a real server with authentication on. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -27,8 +30,10 @@ beforeAll(async () => {
     "py.sleep",
     "demo.greet",
     "demo.report",
+    "folder.checksum",
   ];
-  for (const type of [...types, "shell"]) await createJob(server, type);
+  const optional = ["shell", "python", "sql", "procedure"];
+  for (const type of [...types, ...optional]) await createJob(server, type);
 });
 afterEach(async () => {
   for (const each of processes) await endGroup(each);
@@ -106,6 +111,47 @@ describe("the Python worker", () => {
   });
 });
 
+describe("the example of a task type of one's own", () => {
+  const root = mkdtempSync(join(tmpdir(), "escapement-checksum-"));
+  afterAll(() => rmSync(root, { recursive: true }));
+
+  test("checks its input, does its work and shows its form", async () => {
+    mkdirSync(join(root, "in"));
+    writeFileSync(join(root, "in", "a.txt"), "abc");
+    writeFileSync(join(root, "in", ".hidden"), "");
+    startProcess(process.execPath, ["--import", "tsx", "worker/examples/checksum-task.ts"], {
+      CHECKSUM_ROOT: root,
+    });
+    const done = await startRun(server, "folder.checksum", { folder: "in" });
+    expect(await endOf(server, done)).toMatchObject({ output: { files: 1, file: "SHA256SUMS" } });
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    const file = await fetch(`${server.url}/v1/runs/${done}/files/SHA256SUMS`, { headers });
+    expect(await file.text()).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.txt\n",
+    );
+    for (const [input, message] of [
+      [{}, "input.folder is missing."],
+      [{ folder: "in", all: true }, 'has no member "all"; it knows folder, hidden.'],
+      [{ folder: "../.." }, "leads out of the folder"],
+    ] as const) {
+      expect(await endOf(server, await startRun(server, "folder.checksum", input))).toMatchObject({
+        state: "FAILED",
+        error: { type: "DoNotRetry", message: expect.stringContaining(message) },
+      });
+    }
+    const { taskTypes } = await server.graphql<{ taskTypes: unknown[] }>(
+      '{ taskTypes(namespace: "default", type: "folder.checksum") { title groups inputSchema } }',
+    );
+    expect(taskTypes).toMatchObject([
+      {
+        title: "Checksums",
+        groups: ["default"],
+        inputSchema: { properties: { folder: { title: "Folder" } } },
+      },
+    ]);
+  });
+});
+
 describe("the built-in worker", () => {
   const entry = ["--import", "tsx", "worker/builtin.ts"];
   const settings = { ESCAPEMENT_NAMESPACES: "default", ESCAPEMENT_SHELL: "1" };
@@ -127,12 +173,53 @@ describe("the built-in worker", () => {
     expect((await file.text()).split("\n")).toHaveLength(10);
   });
 
-  test("offers no shell unless its operator says so", async () => {
+  test("offers nothing that runs code unless its operator says so", async () => {
     const quiet = startProcess(process.execPath, entry, { ESCAPEMENT_NAMESPACES: "default" });
-    const id = await startRun(server, "shell", { command: "true" });
+    const ids = [
+      await startRun(server, "shell", { command: "true" }),
+      await startRun(server, "python", { script: "1" }),
+      await startRun(server, "sql", { connection: "main", statement: "select 1" }),
+    ];
     expect(await endOf(server, await startRun(server, "demo.greet"))).toMatchObject({ state: "SUCCEEDED" });
-    expect(await stateOf(id)).toBe("READY");
+    for (const id of ids) expect(await stateOf(id)).toBe("READY");
     await endGroup(quiet);
+    for (const id of ids) await cancelRun(server, id);
+  });
+
+  test("runs scripts and statements where its operator says so", async () => {
+    const connections = { main: { url: server.databaseUrl } };
+    startProcess(process.execPath, entry, {
+      ...settings,
+      ESCAPEMENT_PYTHON: "1",
+      ESCAPEMENT_SQL_CONNECTIONS: JSON.stringify(connections),
+    });
+    const script = 'import os; print("#{setValue(tokens=%d)}" % sum("TOKEN" in name for name in os.environ))';
+    expect(await endOf(server, await startRun(server, "python", { script }))).toMatchObject({
+      output: { tokens: "0" },
+    });
+    const statement = "select n from generate_series(1, 2000) n";
+    const many = await startRun(server, "sql", { connection: "main", statement });
+    expect(await endOf(server, many)).toMatchObject({ output: { rowCount: 2000, file: "result.csv" } });
+    const call = {
+      connection: "main",
+      routine: "upper",
+      kind: "function",
+      params: [{ value: "a", type: "text" }],
+    };
+    expect(await endOf(server, await startRun(server, "procedure", call))).toMatchObject({
+      output: { upper: "A" },
+    });
+  });
+
+  test("takes its commands and their files along when it is killed", async () => {
+    const worker = startProcess(process.execPath, entry, settings);
+    const script = "trap '' TERM; echo file=$ESCAPEMENT_OUTPUT; sh -c 'echo pid=$$; sleep 600' & wait";
+    const id = await startRun(server, "shell", { script });
+    await eventually(() => logOf(id)).toContain("pid=");
+    const log = await logOf(id);
+    worker.kill("SIGKILL");
+    await expectGone(Number(/pid=(\d+)/.exec(log)?.[1]));
+    await eventually(() => existsSync(dirname(dirname(/file=(\S+)/.exec(log)?.[1] ?? "")))).toBe(false);
     await cancelRun(server, id);
   });
 
@@ -152,19 +239,27 @@ describe("the built-in worker", () => {
     },
   );
 
-  test("says why it cannot start", async () => {
-    const worker = startProcess(process.execPath, entry, { ESCAPEMENT_TOKEN: "wrong" });
+  test.each([
+    [{ ESCAPEMENT_TOKEN: "wrong" }, "The server refused this worker"],
+    [{ ESCAPEMENT_SQL_CONNECTIONS: "{" }, "The SQL connections are not JSON."],
+    [{ ESCAPEMENT_CONTAINER: "1", PATH: "/nowhere" }, "needs docker or podman on the PATH"],
+  ])("says why it cannot start: %j", async (wrong, message) => {
+    const worker = startProcess(process.execPath, entry, wrong);
     const [said, [code]] = await Promise.all([
       worker.stderr === null ? "" : text(worker.stderr),
       once(worker, "exit"),
     ]);
-    expect(said).toContain("The server refused this worker");
+    expect(said).toContain(message);
     expect(code).toBe(1);
   });
 });
 
 /** In a process group of its own, so that nothing of it stays behind. */
-function startProcess(file: string, args: string[], settings: Record<string, string> = {}): ChildProcess {
+function startProcess(
+  file: string,
+  args: string[],
+  settings: Record<string, string | undefined> = {},
+): ChildProcess {
   const started = spawn(file, args, {
     env: { ...process.env, ESCAPEMENT_URL: server.url, ESCAPEMENT_TOKEN: workerToken, ...settings },
     stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -163,6 +163,21 @@ describe("statuses", () => {
   });
 });
 
+test("what a success has in its body can be said", async () => {
+  const url = `${base()}/text`;
+  expect(
+    await run({ url, expectBody: { contains: "lai", notContains: "fancy" } }, contextFor()),
+  ).toMatchObject({
+    body: "plain",
+  });
+  const without = run({ url, expectBody: { contains: "fancy" } }, contextFor());
+  await expect(without).rejects.toThrow(/GET .*\/text does not contain "fancy"/);
+  await expect(without).rejects.not.toBeInstanceOf(DoNotRetry);
+  await expect(run({ url, expectBody: { notContains: "plain" } }, contextFor())).rejects.toThrow(
+    'contains "plain"',
+  );
+});
+
 describe("redirects", () => {
   test("are followed, a redirected POST as a GET", async () => {
     const output = await run({ url: `${base()}/once`, body: "x" }, contextFor());

@@ -1,7 +1,7 @@
 /** How a run's log travels: order, chunks, and what happens when the server is slow or wants no more. */
 import { describe, expect, test } from "vitest";
 import { Log } from "../../worker/log.ts";
-import { Lines, Tail } from "../../worker/tasks/lines.ts";
+import { Lines, Tail } from "../../worker/tasks/process/lines.ts";
 
 const time = new Date("2026-01-01T00:00:00Z");
 

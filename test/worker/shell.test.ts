@@ -27,6 +27,17 @@ describe("the shell task", () => {
     expect(output).toEqual({ exitCode: 0, stdout: "$HOME; rm *" });
   });
 
+  test("runs a script with its arguments, by what its first line names", async () => {
+    const context = contextFor();
+    const script = 'echo "$1,$2"; echo "#{setValue(k=$3)}"';
+    expect(await run({ script, args: ["a b", "$c", "v"] }, context)).toMatchObject({ k: "v" });
+    expect(context.lines[0]).toEqual({ level: "info", message: "a b,$c" });
+    const odd = "#!/usr/bin/env  python3\nimport sys; print(sys.argv[1])";
+    expect(await run({ script: odd, args: ["x"] }, contextFor())).toMatchObject({ stdout: "x" });
+    const strict = "#!/bin/sh -eu\nfalse\necho not reached";
+    await expect(run({ script: strict }, contextFor())).rejects.toThrow("exited with code 1.");
+  });
+
   test("hands stdin over and survives a command that does not read it", async () => {
     expect(await run({ command: "tr a-z A-Z", stdin: "loud" }, contextFor())).toMatchObject({
       stdout: "LOUD",
@@ -47,6 +58,7 @@ describe("the shell task", () => {
         "ESCAPEMENT_ATTEMPT",
         "ESCAPEMENT_FENCE",
         "ESCAPEMENT_JOB",
+        "ESCAPEMENT_OUTPUT",
         "ESCAPEMENT_RUN",
         "ESCAPEMENT_SCHEDULED_AT",
         "MINE",
@@ -70,8 +82,11 @@ describe("the shell task", () => {
   });
 
   test.each([
-    [{}, "input.command must be an object with the members file, args."],
-    [{ command: 1 }, "input.command must be"],
+    [{}, "The input must hold one of command, script."],
+    [{ command: 1 }, "input.command must be a string or an object."],
+    [{ command: "a", script: "b" }, "takes only one of the forms"],
+    [{ command: "a", args: [] }, "input.args are a script's"],
+    [{ command: {} }, "input.command.file is missing"],
     [{ command: "a", shell: "b" }, 'The input has no member "shell"'],
     [{ command: { file: "a", args: "b" } }, "input.command.args must be a list"],
     [{ command: { file: "a", args: [1] } }, "input.command.args[0] must be a string"],

@@ -1,29 +1,63 @@
 /** The task types of the demo namespace: made to be watched in the dashboard, touching nothing outside. */
-import type { Context, Handler } from "../attempt.ts";
+import type { Context } from "../attempt.ts";
 import { pause } from "../persist.ts";
+import { defineTask, type Task } from "../task.ts";
 
 /** `demo.greet`, `demo.report` and `demo.flaky`. */
-export const demoHandlers: Record<string, Handler> = {
-  "demo.greet": greet,
-  "demo.report": report,
-  "demo.flaky": flaky,
-};
+export const demoTasks: Task[] = [
+  defineTask({
+    type: "demo.greet",
+    title: "Greet",
+    description: "Says hello, at once.",
+    inputSchema: {
+      type: "object",
+      properties: { name: { type: "string", title: "Name", default: "world" } },
+    },
+    outputSchema: { type: "object", properties: { greeting: { type: "string" } } },
+    handler: greet,
+  }),
+  defineTask({
+    type: "demo.report",
+    title: "Sales report",
+    description: "10 to 20 seconds of visible work, with a file in the end.",
+    inputSchema: {
+      type: "object",
+      properties: { seconds: { type: "number", title: "Seconds", minimum: 0, maximum: 3_600 } },
+    },
+    outputSchema: {
+      type: "object",
+      properties: {
+        regions: { type: "integer" },
+        revenue: { type: "number" },
+        file: { type: "string" },
+      },
+    },
+    handler: report,
+  }),
+  defineTask({
+    type: "demo.flaky",
+    title: "Moody service",
+    description: "Fails about every third time, which shows what the job's retry policy does about it.",
+    inputSchema: { type: "object" },
+    outputSchema: { type: "object", properties: { attempt: { type: "integer" }, mood: { type: "string" } } },
+    handler: flaky,
+  }),
+];
 
 const REGIONS = ["Aarhus", "Bologna", "Coimbra", "Dresden", "Espoo", "Fribourg", "Ghent", "Haarlem"];
 const REPORT_STEPS = 40;
 
 /** At once: one line, one small output. */
-function greet(input: unknown, { log }: Context): { greeting: string } {
-  const name = memberOf(input, "name");
-  const greeting = `Hello, ${typeof name === "string" ? name : "world"}!`;
+function greet({ name = "world" }: { name?: string }, { log }: Context): { greeting: string } {
+  const greeting = `Hello, ${name}!`;
   log(greeting);
   return { greeting };
 }
 
-/** 10 to 20 seconds of visible work with a file in the end; `seconds` in the input sets the length. */
-async function report(input: unknown, { log, progress, putFile, signal }: Context) {
-  const asked = memberOf(input, "seconds");
-  const seconds = typeof asked === "number" && asked > 0 ? asked : 10 + Math.random() * 10;
+/** Visible work with a file in the end. */
+async function report({ seconds: asked = 0 }: { seconds?: number }, context: Context) {
+  const { log, progress, putFile, signal } = context;
+  const seconds = asked > 0 ? asked : 10 + Math.random() * 10;
   const rows: { region: string; orders: number; revenue: number }[] = [];
   log(`Collecting sales of ${REGIONS.length} regions, about ${Math.round(seconds)} s`);
   for (let step = 0; step < REPORT_STEPS; step++) {
@@ -45,7 +79,6 @@ async function report(input: unknown, { log, progress, putFile, signal }: Contex
   return { regions: rows.length, revenue: Math.round(total * 100) / 100, file: "sales.csv" };
 }
 
-/** Fails about every third time, which shows what the job's retry policy does about it. */
 async function flaky(_input: unknown, { lease, log, progress, signal }: Context) {
   log(`Attempt ${lease.attempt}: asking a service that has its moods`);
   progress(0.5, "Waiting for the service");
@@ -61,10 +94,6 @@ async function flaky(_input: unknown, { lease, log, progress, signal }: Context)
 
 class ServiceUnavailable extends Error {
   override readonly name = "ServiceUnavailable";
-}
-
-function memberOf(input: unknown, name: string): unknown {
-  return typeof input === "object" && input !== null ? Reflect.get(input, name) : undefined;
 }
 
 function csvOf(rows: { region: string; orders: number; revenue: number }[]): string {

@@ -1,10 +1,11 @@
 /** Task type `http`: one HTTP request to the outside, its answer as the run's output. */
 import { Agent, type Dispatcher, request } from "undici";
-import type { Context, Handler } from "../attempt.ts";
+import type { Context } from "../attempt.ts";
 import { DoNotRetry, RetryAfter } from "../errors.ts";
+import { defineTask, type Task } from "../task.ts";
 import { type AddressPolicy, guardedConnector } from "./address.ts";
 import { type Hop, nextHop } from "./redirect.ts";
-import { type CheckedRequest, checkedRequest } from "./request.ts";
+import { type CheckedRequest, checkedRequest, HTTP_INPUT, HTTP_OUTPUT } from "./request.ts";
 
 export interface HttpOptions extends AddressPolicy {
   /** Longer answers fail the run. Default: 10 MiB. */
@@ -41,26 +42,38 @@ const DEFAULT_MAX_RESPONSE_BYTES = 10 * 1024 * 1024;
 /** Statuses below 500 that may pass by themselves. */
 const PASSING_STATUSES = [408, 425, 429];
 
-/** The handler for task type `http`; the options are the operator's, the input is the job's author's. */
-export function http(options: HttpOptions = {}): Handler {
-  return async (input, context) => {
-    const checked = checkedRequest(input);
-    const dispatcher = new Agent({
-      connect: guardedConnector(options),
-      // One request per connection: the next run may be another tenant's.
-      pipelining: 0,
-    });
-    try {
-      return await exchange(
-        checked,
-        context,
-        dispatcher,
-        options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
-      );
-    } finally {
-      await dispatcher.destroy();
-    }
-  };
+/** The answer had the status of a success and not its body. */
+class UnexpectedBody extends Error {
+  override readonly name = "UnexpectedBody";
+}
+
+/** The task type `http`; the options are the operator's, the input is the job's author's. */
+export function http(options: HttpOptions = {}): Task {
+  return defineTask({
+    type: "http",
+    title: "HTTP request",
+    description: "Sends one HTTP request; what comes back is the output.",
+    inputSchema: HTTP_INPUT,
+    outputSchema: HTTP_OUTPUT,
+    async handler(input, context) {
+      const checked = checkedRequest(input);
+      const dispatcher = new Agent({
+        connect: guardedConnector(options),
+        // One request per connection: the next run may be another tenant's.
+        pipelining: 0,
+      });
+      try {
+        return await exchange(
+          checked,
+          context,
+          dispatcher,
+          options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+        );
+      } finally {
+        await dispatcher.destroy();
+      }
+    },
+  });
 }
 
 async function exchange(
@@ -76,6 +89,9 @@ async function exchange(
     context.log(`${hop.method} ${hop.url.href} answered ${answer.statusCode} with ${bytes.length} bytes`);
     const output = await outputOf(answer, bytes, context);
     if (!input.expected(answer.statusCode)) throw refusalOf(answer, hop, bytes);
+    const fault = input.faultIn(bytes.toString("utf8"));
+    if (fault !== undefined)
+      throw new UnexpectedBody(`The answer of ${hop.method} ${hop.url.href} ${fault}.`);
     return output;
   } catch (error) {
     if (signal.aborted && !context.signal.aborted) {

@@ -1,4 +1,4 @@
-/** Turns the chunks of a stream of text into lines. */
+/** Turns the chunks of a stream of text into lines, and keeps the last of them. */
 
 /** A program that never ends its line must not grow the worker's memory. */
 const LONGEST = 16 * 1024;
