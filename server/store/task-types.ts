@@ -83,24 +83,39 @@ export function listTaskTypes(
   type: string | null,
 ): Promise<TaskType[]> {
   return sql<TaskType[]>`
-    with alive as (
-      select e.namespace_id, e.serves, e.types, e.groups, e.last_heartbeat_at from escapement.executor e
+    with wanted as (select id, name from escapement.namespace where ${namespaceId}::int is null or id = ${namespaceId}),
+    alive as (
+      select n.id as for_id, e.namespace_id, e.types, g.name as group, e.last_heartbeat_at
+      from escapement.executor e
+      join wanted n on n.id = e.namespace_id or n.id = any(e.serves)
+      cross join unnest(e.groups) as g(name)
       where e.left_at is null
         and e.last_heartbeat_at > escapement.clock() - ${RHYTHM.executorOfflineMs} * interval '1 millisecond'
+    ),
+    named as (
+      select for_id, namespace_id, y.type, array_agg(distinct "group") as groups, max(last_heartbeat_at) as at
+      from alive cross join unnest(types) as y(type)
+      where ${type}::text is null or y.type = ${type}
+      group by 1, 2, 3
+    ),
+    anything as (
+      select for_id, array_agg(distinct "group") as groups from alive where types is null group by 1
+    ),
+    told as (
+      select n.id as for_id, t.* from wanted n join escapement.task_type t on t.namespace_id = n.id
+      union
+      select for_id, t.* from named join escapement.task_type t using (namespace_id, type)
     )
     select distinct on (n.name, t.type) n.id as "namespaceId", t.type, t.title, t.description,
       t.input_schema as "inputSchema", t.output_schema as "outputSchema",
-      coalesce(live.groups, '{}') as groups, greatest(t.last_seen_at, live.named_at) as "lastSeenAt"
-    from escapement.namespace n
-    join escapement.task_type t on t.namespace_id = n.id
-      or exists (select from alive e where e.namespace_id = t.namespace_id and n.id = any(e.serves) and t.type = any(e.types))
-    left join lateral (
-      select array_agg(distinct g.name order by g.name) as groups,
-        max(e.last_heartbeat_at) filter (where t.type = any(e.types)) as named_at
-      from alive e, unnest(e.groups) as g(name)
-      where (e.namespace_id = n.id or n.id = any(e.serves)) and (e.types is null or t.type = any(e.types))
-    ) live on true
-    where (${namespaceId}::int is null or n.id = ${namespaceId}) and (${type}::text is null or t.type = ${type})
+      array(
+        select unnest(m.groups) from named m where m.for_id = n.id and m.type = t.type
+        union select unnest(groups) from anything where for_id = n.id
+        order by 1
+      ) as groups,
+      greatest(t.last_seen_at, (select max(m.at) from named m where m.for_id = n.id and m.type = t.type)) as "lastSeenAt"
+    from told t join wanted n on n.id = t.for_id
+    where ${type}::text is null or t.type = ${type}
     order by n.name, t.type, t.namespace_id = n.id desc, t.last_seen_at desc
     limit ${LIMITS.taskTypes}`;
 }
