@@ -112,7 +112,10 @@ describe("the Python worker", () => {
 });
 
 describe("the example of a task type of one's own", () => {
-  const root = mkdtempSync(join(tmpdir(), "escapement-checksum-"));
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), "escapement-checksum-"));
+  });
   afterAll(() => rmSync(root, { recursive: true }));
 
   test("checks its input, does its work and shows its form", async () => {

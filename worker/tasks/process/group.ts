@@ -22,13 +22,17 @@ export function processGroup(child: ChildProcess): Group {
   if (pid === undefined) return { end: () => undefined, finish: () => undefined };
   guardGroup(pid);
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   return {
     end(graceMs) {
+      // Its id may be somebody else's by now.
+      if (isOver) return;
       signalGroup(pid, "SIGTERM");
       clearTimeout(timer);
       timer = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
     },
     finish() {
+      isOver = true;
       clearTimeout(timer);
       signalGroup(pid, "SIGKILL");
       releaseGroup(pid);
