@@ -188,6 +188,8 @@ describe("an escape", () => {
     ["$$$${params.region}", "$${params.region}"],
     ["$$$$${params.region}", "$$eu"],
     ["$$ $$$ $$", "$$ $$$ $$"],
+    // What a script prints to name an output is the script's own.
+    ["echo '${setValue(rows=12)}' ${params.region}", "echo '${setValue(rows=12)}' eu"],
     ["kill $$; echo $${x}", "kill $$; echo ${x}"],
     // Neither of the two parts was a reference.
     ["${params.dollar}{params.region}", "${params.region}"],

@@ -772,3 +772,18 @@ test("a secret is named by the workflow's author alone, and kept nowhere", async
   ]);
   await flows.work();
 });
+
+test("an expression may walk over all nodes that have ended", async () => {
+  await flows.make(name, [
+    node("a", [], { onFailure: "IGNORE" }),
+    node("b", ["a"]),
+    own("s", ["b"], "switch", {
+      cases: [{ when: 'states.exists(key, states[key] == "FAILED")', to: ["c"] }],
+      default: ["d"],
+    }),
+    node("c", ["s"]),
+    node("d", ["s"]),
+  ]);
+  await flows.start(name);
+  expect(await flows.work(fails("a"))).toEqual(["a", "b", "c"]);
+});

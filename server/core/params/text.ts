@@ -15,6 +15,9 @@ export interface TimeReference {
   index: number;
 }
 
+/** After a dollar sign. */
+const SET_VALUE = "{setValue(";
+
 export type Part = string | ValueReference | TimeReference;
 
 export const isTime = (part: ValueReference | TimeReference): part is TimeReference => "time" in part;
@@ -30,6 +33,11 @@ export function parseText(text: string): Part[] {
     literal += text.slice(from, start) + "$".repeat((end - start) >>> 1);
     from = end;
     if ((end - start) % 2 === 0) continue;
+    // What a task says of its outputs (DolphinScheduler D8) is the task's to write.
+    if (text.startsWith(SET_VALUE, end)) {
+      literal += "$";
+      continue;
+    }
     if (literal !== "") parts.push(literal);
     literal = "";
     const read = readReference(text, end - 1, opener);

@@ -4,15 +4,18 @@ import { checkParams } from "../params/definitions.ts";
 import { checkTemplate } from "../params/template.ts";
 import { badInput } from "../rejection.ts";
 import { type Workflow, type WorkflowNode, wiringOf } from "./graph.ts";
+import { isOver, type NodeState, wasRun } from "./state.ts";
 
 export interface Reads {
   /** Keys of the nodes whose state or output it names. */
   nodes: ReadonlySet<string>;
+  /** An expression walks over all nodes there are. */
+  allNodes: boolean;
   /** Names that it looks up by precedence, and so perhaps in what nodes before it have put out. */
   names: ReadonlySet<string>;
 }
 
-const NOTHING: Reads = { nodes: new Set(), names: new Set() };
+const NOTHING: Reads = { nodes: new Set(), allNodes: false, names: new Set() };
 
 /** Nodes whose input is a template; that of the others says what they are. */
 export const hasTemplate = ({ control }: WorkflowNode): boolean =>
@@ -25,6 +28,7 @@ const mayRefer = (json: string): boolean => json.includes("${") || json.includes
 export function readsOf({ input, params, control, ...node }: WorkflowNode): Reads {
   const nodes = new Set<string>();
   const names = new Set<string>();
+  let allNodes = false;
   const add = (keys: readonly { key: string }[], words: readonly string[]): void => {
     for (const { key } of keys) nodes.add(key);
     for (const word of words) names.add(word);
@@ -50,8 +54,9 @@ export function readsOf({ input, params, control, ...node }: WorkflowNode): Read
   for (const { text, field } of expressions) {
     const references = checkExpression(text, field);
     add(references.nodes, references.params);
+    allNodes ||= references.allNodes;
   }
-  return nodes.size + names.size === 0 ? NOTHING : { nodes, names };
+  return nodes.size + names.size === 0 && !allNodes ? NOTHING : { nodes, allNodes, names };
 }
 
 interface WorkflowReads {
@@ -83,12 +88,15 @@ export interface LookedAt {
   upstream: number[];
 }
 
-export function lookedAt(workflow: Workflow, place: number, wasRun: (place: number) => boolean): LookedAt {
+export function lookedAt(workflow: Workflow, place: number, states: readonly NodeState[]): LookedAt {
   const { indexOf, before } = wiringOf(workflow);
-  const nodes = workflowReads(workflow).byPlace[place]?.nodes ?? new Set<string>();
-  const named = [...nodes].flatMap((key) => indexOf.get(key) ?? []);
+  const { nodes, allNodes } = workflowReads(workflow).byPlace[place] ?? NOTHING;
+  const named = allNodes
+    ? states.flatMap((state, at) => (isOver(state) ? [at] : []))
+    : [...nodes].flatMap((key) => indexOf.get(key) ?? []);
   if (!handsOn(workflow)) return { named, upstream: [] };
+  const ran = (at: number): boolean => wasRun(states[at] ?? "PENDING");
   const reached = new Set(before[place] ?? []);
-  for (const one of reached) if (!wasRun(one)) for (const earlier of before[one] ?? []) reached.add(earlier);
-  return { named, upstream: [...reached].filter(wasRun) };
+  for (const one of reached) if (!ran(one)) for (const earlier of before[one] ?? []) reached.add(earlier);
+  return { named, upstream: [...reached].filter(ran) };
 }

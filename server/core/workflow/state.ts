@@ -42,3 +42,7 @@ export const hasPassed = (state: NodeState): boolean =>
 /** What keeps those after it from starting. */
 export const hasFailed = (state: NodeState): boolean =>
   state === "FAILED" || state === "CANCELLED" || state === "BLOCKED";
+
+/** Whether a node that is over has a run, which says what it has put out. */
+export const wasRun = (state: NodeState): boolean =>
+  isOver(state) && state !== "SKIPPED" && state !== "PASSED" && state !== "BLOCKED";

@@ -5,7 +5,7 @@ import type { EndState } from "../../core/run.ts";
 import { upstreamOutput } from "../../core/workflow/begin-node.ts";
 import type { WorkflowNode } from "../../core/workflow/graph.ts";
 import { lookedAt } from "../../core/workflow/reads.ts";
-import { NODE_STATES, type NodeState, stateOf } from "../../core/workflow/state.ts";
+import { NODE_STATES, type NodeState, stateOf, wasRun } from "../../core/workflow/state.ts";
 import type { Sql, Transaction } from "../../store/connection.ts";
 import { type EngineContext, list } from "../context.ts";
 import type { Conduct } from "./advance.ts";
@@ -92,10 +92,9 @@ export async function readFindings(
   const looks = starting.map(({ run, place }) => {
     const { workflow } = run.version;
     const states = statesOf(run);
-    const wasRun = (at: number): boolean => WAS_RUN.has(states[at] ?? "PENDING");
-    const look = workflow ? lookedAt(workflow, place, wasRun) : { named: [], upstream: [] };
-    for (const at of [...look.named.filter(wasRun), ...look.upstream]) {
-      wanted.set(`${run.id}/${at}`, { runId: run.id, place: at });
+    const look = workflow ? lookedAt(workflow, place, states) : { named: [], upstream: [] };
+    for (const at of [...look.named, ...look.upstream]) {
+      if (wasRun(states[at] ?? "PENDING")) wanted.set(`${run.id}/${at}`, { runId: run.id, place: at });
     }
     return look;
   });
@@ -124,9 +123,6 @@ export async function readFindings(
     };
   });
 }
-
-/** States of nodes that have a run. */
-const WAS_RUN: ReadonlySet<NodeState> = new Set(["SUCCEEDED", "FAILED", "IGNORED", "FORCED", "CANCELLED"]);
 
 export interface MemberRow {
   runId: string;
