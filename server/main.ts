@@ -1,149 +1,106 @@
-/** The program: its commands, and with config.ts the only reader of the environment. */
+/** The program: its commands, each loaded when it is called. With config.ts the only reader of the environment. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Command } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import colors from "picocolors";
-import pino, { type Logger } from "pino";
-import pretty from "pino-pretty";
-import { startApp } from "./app.ts";
-import { startWorkerProcess, type WorkerProcess } from "./child.ts";
-import { type Config, readConfig } from "./config.ts";
-import { plantDemo } from "./demo.ts";
-import { type EmbeddedPostgres, startPostgres } from "./embedded/postgres.ts";
-import { endFor, reasonToEnd } from "./shutdown.ts";
-import { isAway } from "./store/connection.ts";
-import { migrate } from "./store/migrate.ts";
+
+/** Gives a command its arguments, options and action. */
+type Configure = (command: Command, environment: NodeJS.ProcessEnv) => void;
+
+/** Of servers here, and of the clients of a server: names, what they do, and where they are. */
+const COMMANDS: [name: string, summary: string, load: () => Promise<Configure>][] = [
+  [
+    "dev",
+    "everything on this machine: database, server, dashboard, one worker, a demo namespace",
+    async () => (await import("./serve.ts")).dev,
+  ],
+  [
+    "server",
+    "a server alone, on the PostgreSQL of DATABASE_URL; start as many as you like",
+    async () => (await import("./serve.ts")).server,
+  ],
+  [
+    "migrate",
+    "bring the tables of DATABASE_URL to this version",
+    async () => (await import("./serve.ts")).migration,
+  ],
+  [
+    "worker",
+    "the built-in worker alone; see ESCAPEMENT_URL, ESCAPEMENT_TOKEN, ESCAPEMENT_NAMESPACES",
+    async () => (command) => void command.action(async () => void (await import("../worker/builtin.ts"))),
+  ],
+  [
+    "apply",
+    "create or update the jobs, triggers and calendars of files",
+    async () => (await import("./cli/apply.ts")).apply,
+  ],
+  [
+    "export",
+    "write definitions as a file that apply reads",
+    async () => (await import("./cli/export.ts")).exportDefinitions,
+  ],
+  ["run", "start a job, and wait for its end if wanted", async () => (await import("./cli/run.ts")).run],
+  ["runs", "list runs, newest first", async () => (await import("./cli/runs.ts")).runs],
+  ["show", "say all about one run", async () => (await import("./cli/show.ts")).show],
+  ["logs", "print the log of a run, and follow it", async () => (await import("./cli/logs.ts")).logs],
+  ["cancel", "end runs that have not ended", async () => (await import("./cli/cancel.ts")).cancel],
+  ["retry", "put ended runs back into the queue", async () => (await import("./cli/retry.ts")).retry],
+  ["jobs", "list jobs", async () => (await import("./cli/jobs.ts")).jobs],
+  [
+    "triggers",
+    "list triggers; pause, resume or fire one",
+    async () => (await import("./cli/triggers.ts")).triggers,
+  ],
+  ["executors", "list executors", async () => (await import("./cli/executors.ts")).executors],
+  ["backfill", "run a job for past times", async () => (await import("./cli/backfill.ts")).backfill],
+  ["tokens", "list tokens; create or revoke one", async () => (await import("./cli/tokens.ts")).tokens],
+  [
+    "import",
+    "turn the definitions of another scheduler into a file that apply reads",
+    async () => (await import("./cli/import.ts")).importDefinitions,
+  ],
+];
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const done = (line: string): void => say(`${colors.green("✔")} ${line}`);
-
-/** A person gets short lines, a program JSON. */
-function createLog(config: Config): Logger {
-  const options = { level: config.logLevel, base: null };
-  return process.stdout.isTTY
-    ? pino(options, pretty({ colorize: true, translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname" }))
-    : pino(options);
-}
-
-async function timed<T>(work: Promise<T>): Promise<[T, string]> {
-  const startedAt = performance.now();
-  const result = await work;
-  return [result, `${((performance.now() - startedAt) / 1000).toFixed(1)} s`];
-}
-
-async function prepareDatabase(config: Config): Promise<{ url: string; embedded: EmbeddedPostgres | null }> {
-  let embedded: EmbeddedPostgres | null = null;
-  if (config.databaseUrl === undefined) {
-    const dataDir = join(config.dataDir, "postgres");
-    const [postgres, took] = await timed(startPostgres({ dataDir, onProgress: (line) => say(`  ${line}`) }));
-    embedded = postgres;
-    done(`PostgreSQL ${postgres.version}, embedded, in ${dataDir} (${took})`);
-  }
-  const url = config.databaseUrl ?? embedded?.url ?? "";
-  try {
-    const [, took] = await timed(migrate(url));
-    done(`Tables of version ${version} (${took})`);
-  } catch (error) {
-    await embedded?.stop();
-    if (!isAway(error)) throw error;
-    throw new Error(`The database of DATABASE_URL cannot be reached: ${(error as Error).message}`);
-  }
-  return { url, embedded };
-}
-
-interface ServeOptions {
-  /** With the demo namespace and the built-in worker. */
-  everything: boolean;
-}
-
-async function serve({ everything }: ServeOptions): Promise<void> {
-  const config = readConfig(process.env);
-  const reason = reasonToEnd(process.env.npm_lifecycle_event !== undefined);
-  say(`${colors.bold("Escapement")} ${version}`);
-  const { url: databaseUrl, embedded } = await prepareDatabase(config);
-  const log = createLog(config);
-  const app = await startApp({ config, databaseUrl, log }).catch(async (error: NodeJS.ErrnoException) => {
-    await embedded?.stop();
-    if (error.code !== "EADDRINUSE") throw error;
-    throw new Error(
-      `Port ${config.port} is taken. Stop what listens there, or choose another: PORT=4401 npm start`,
-    );
-  });
-  let worker: WorkerProcess | null = null;
-  if (everything) {
-    const { database, catalog, channel } = app;
-    const planted = config.demo && (await plantDemo({ sql: database.sql, catalog, channel }));
-    if (planted) done("A demo namespace with three jobs and their triggers");
-    const [demo] = await database.sql`select from escapement.namespace where name = 'demo'`;
-    worker = startWorkerProcess(
-      {
-        ...process.env,
-        // A worker is given secrets one by one.
-        ESCAPEMENT_SECRET_KEY: undefined,
-        ESCAPEMENT_URL: app.url,
-        ESCAPEMENT_TOKEN: config.adminToken,
-        ESCAPEMENT_NAMESPACES: process.env.ESCAPEMENT_NAMESPACES ?? (demo ? "default,demo" : "default"),
-      },
-      say,
-    );
-    done("One built-in worker");
-  }
-  done(`Dashboard ${colors.cyan(app.url)}   GraphQL ${colors.cyan(`${app.url}/graphql`)}`);
-  if (config.adminToken === undefined) say("  Authentication is off, so only this machine can reach it.");
-  say("  Stop with Ctrl-C.");
-
-  embedded?.lost.then((reason) => {
-    log.fatal({ err: reason }, "the embedded PostgreSQL is gone");
-    worker?.kill();
-    process.exit(1);
-  });
-  await endFor(reason, {
-    say,
-    kill: () => worker?.kill(),
-    close: async () => {
-      await worker?.stop();
-      await app.close();
-      await embedded?.stop();
-    },
-  });
-}
 
 const program = new Command("escapement")
   .description("A distributed job scheduler on PostgreSQL alone, for workers in any language.")
   .version(version)
-  .showHelpAfterError();
-
-program
-  .command("dev", { isDefault: true })
-  .description("everything on this machine: database, server, dashboard, one worker, a demo namespace")
-  .action(() => serve({ everything: true }));
-
-program
-  .command("server")
-  .description("a server alone, on the PostgreSQL of DATABASE_URL; start as many as you like")
-  .action(() => serve({ everything: false }));
-
-program
-  .command("migrate")
-  .description("bring the tables of DATABASE_URL to this version")
-  .action(async () => {
-    const { databaseUrl } = readConfig(process.env);
-    if (databaseUrl === undefined) throw new Error("Set DATABASE_URL to the database to migrate.");
-    await migrate(databaseUrl);
-    done(`Tables of version ${version}`);
+  .showHelpAfterError("(--help says more)")
+  .exitOverride()
+  .helpCommand(false)
+  .addOption(
+    new Option("--url <address>", "where the server listens")
+      .env("ESCAPEMENT_URL")
+      .default("http://127.0.0.1:4400"),
+  )
+  .addOption(
+    new Option("--token <secret>", "who asks, where the server wants to know").env("ESCAPEMENT_TOKEN"),
+  )
+  .addOption(
+    new Option("--namespace <name>", "which one; lists without it show all that the token may see").env(
+      "ESCAPEMENT_NAMESPACE",
+    ),
+  )
+  .option("--json", "print JSON instead of text")
+  .hook("preSubcommand", async (_, command) => {
+    const [given] = program.args;
+    const found = COMMANDS.find(([name]) => name === command.name());
+    // Else whatever is no command would be an argument of the one that is meant without a name.
+    if (given !== undefined && given !== command.name())
+      program.error(`error: there is no command "${given}"; escapement --help lists them`);
+    if (found) (await found[2]())(command, process.env);
   });
 
-program
-  .command("worker")
-  .description("the built-in worker alone; see ESCAPEMENT_URL, ESCAPEMENT_TOKEN, ESCAPEMENT_NAMESPACES")
-  .action(async () => {
-    await import("../worker/builtin.ts");
-  });
+for (const [name, summary] of COMMANDS)
+  program.command(name, { isDefault: name === "dev" }).description(summary);
+program.command("help [command]", { hidden: true }).action(async (name?: string) => {
+  await program.parseAsync(name === undefined ? ["--help"] : [name, "--help"], { from: "user" });
+});
 
 program.parseAsync().catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${colors.red("✘")} ${message}\n`);
-  process.exit(1);
+  // Commander has said it already; wrong usage is 2, as of a command that could not be carried out.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
+  const { message, exitCode = 1 } = error as Error & { exitCode?: number };
+  process.stderr.write(`${colors.red("✘")} ${message ?? error}\n`);
+  process.exit(exitCode);
 });
