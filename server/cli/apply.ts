@@ -104,12 +104,17 @@ async function applyOne(
   } catch (error) {
     // Without a server, or the right to ask it, the others would fail for the same reason.
     if (!(error instanceof Refused) || error.exitCode === 2) throw error;
-    const { field = "", reason: message, code } = error;
+    const { faults, code } = error;
     return {
       ...about,
       action: "failed",
       changes: [],
-      faults: [{ place: placeOf(definition, field), field, message, code }],
+      faults: faults.map(({ field, message }) => ({
+        place: placeOf(definition, field),
+        field,
+        message,
+        code,
+      })),
     };
   }
 }

@@ -33,6 +33,8 @@ export interface RefusalDetails {
   code?: string | undefined;
   /** The argument at fault, such as `schedule.cron.expression`. */
   field?: string | undefined;
+  /** All that is wrong, where the server looks at several things before it answers. */
+  faults?: { field: string; message: string }[] | undefined;
 }
 
 const NO_ANSWER = ["UNAUTHENTICATED", "FORBIDDEN", "UNAVAILABLE"];
@@ -44,12 +46,14 @@ export class Refused extends Failure {
   readonly field: string | undefined;
   /** As the server says it, without the field and the advice. */
   readonly reason: string;
+  readonly faults: { field: string; message: string }[];
 
-  constructor(reason: string, { code = "UNKNOWN", field }: RefusalDetails, withToken: boolean) {
+  constructor(reason: string, { code = "UNKNOWN", field, faults }: RefusalDetails, withToken: boolean) {
     super(advised(reason, code, field, withToken), NO_ANSWER.includes(code) ? 2 : 1);
     this.code = code;
     this.field = field;
     this.reason = reason;
+    this.faults = faults ?? [{ field: field ?? "", message: reason }];
   }
 }
 

@@ -288,6 +288,15 @@ const JobPatch = builder.inputType("JobPatch", {
   }),
 });
 
+const DRY_RUN = "Answers with the job as it would be, or with what is wrong, and changes nothing.";
+
+const readPatch = (input: typeof JobPatch.$inferInput) => ({
+  ...input,
+  input: textOf(input.input),
+  requires: textOf(input.requires),
+  workflow: readWorkflow(input.workflow),
+});
+
 /** As the store reads it. */
 export function readJob(input: typeof JobInput.$inferInput) {
   return {
@@ -321,20 +330,32 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   createJob: t.field({
     type: JobType,
-    args: { input: t.arg({ type: JobInput, required: true }) },
-    resolve: async (_root, { input }, context) =>
-      createJob(context.definitions, await namespaceOf(context, input.namespace), readJob(input)),
+    args: {
+      input: t.arg({ type: JobInput, required: true }),
+      dryRun: t.arg.boolean({ defaultValue: false, description: DRY_RUN }),
+    },
+    resolve: async (_root, { input, dryRun }, context) =>
+      createJob(context.definitions, await namespaceOf(context, input.namespace), readJob(input), {
+        dryRun: dryRun ?? false,
+      }),
   }),
   updateJob: t.field({
     type: JobType,
-    args: { ...byName, input: t.arg({ type: JobPatch, required: true }) },
-    resolve: async (_root, { namespace, name, input }, context) =>
-      updateJob(context.definitions, await namespaceOf(context, namespace), name, {
-        ...input,
-        input: textOf(input.input),
-        requires: textOf(input.requires),
-        workflow: readWorkflow(input.workflow),
+    args: {
+      ...byName,
+      input: t.arg({ type: JobPatch, required: true }),
+      version: t.arg.int({
+        description: "Refuse the change with CONFLICT unless this is the job's version.",
       }),
+      dryRun: t.arg.boolean({ defaultValue: false, description: DRY_RUN }),
+    },
+    resolve: async (_root, { namespace, name, input, version, dryRun }, context) => {
+      const namespaceId = await namespaceOf(context, namespace);
+      return updateJob(context.definitions, namespaceId, name, readPatch(input), {
+        version,
+        dryRun: dryRun ?? false,
+      });
+    },
   }),
   deleteJob: t.boolean({
     description: "Its triggers go with it, unless they are to be kept; runs that have begun go on.",

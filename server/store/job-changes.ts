@@ -77,15 +77,28 @@ const DEFAULTS: JobContent = {
   workflow: null,
 };
 
+/** How a change is to be made. */
+export interface JobChange {
+  /** Only if the job has this version. */
+  version?: number | null | undefined;
+  /** Say what it would be, and change nothing. */
+  dryRun?: boolean | undefined;
+}
+
 /** Throws BAD_INPUT and LIMIT_EXCEEDED naming the field, CONFLICT when the name is taken. */
 export async function createJob(
   definitions: Definitions,
   namespaceId: number,
   input: JobInput,
+  { dryRun = false }: Pick<JobChange, "dryRun"> = {},
 ): Promise<Job> {
   const { sql } = definitions;
   const name = checkName(input.name, "name");
   const content = checkJob(input);
+  if (dryRun) {
+    if (await findJob(sql, namespaceId, name)) throw nameTaken(name);
+    return unborn(namespaceId, name, content);
+  }
   const [created] = await sql<{ id: number }[]>`
     with queue as (${queuesOf(sql, namespaceId, content)}),
     job as (
@@ -99,10 +112,29 @@ export async function createJob(
     gate as (${gatesOf(sql, namespaceId, content)}),
     ${nodesOf(sql, namespaceId, name, content)}
     select id from job`;
-  if (!created) {
-    throw conflict(`there is already a job "${name}"; choose another name or update that one`, "name");
-  }
+  if (!created) throw nameTaken(name);
   return announced(definitions, created.id);
+}
+
+const nameTaken = (name: string) =>
+  conflict(`there is already a job "${name}"; choose another name or update that one`, "name");
+
+/** The job that there would be. */
+function unborn(namespaceId: number, name: string, content: JobContent): Job {
+  const at = new Date(0);
+  return {
+    ...content,
+    id: 0,
+    namespaceId,
+    name,
+    version: 1,
+    createdAt: at,
+    updatedAt: at,
+    namespaceRetry: null,
+    deletedAt: null,
+    workflowId: null,
+    node: null,
+  };
 }
 
 /** What a job would be made of. Throws BAD_INPUT and LIMIT_EXCEEDED naming the field. */
@@ -113,14 +145,18 @@ export function checkJob(input: JobInput): JobContent {
   return patched(DEFAULTS, input);
 }
 
-/** Throws as `createJob` does, and NOT_FOUND. A patch that changes nothing makes no version. */
+/**
+ * Throws as `createJob` does, NOT_FOUND, and CONFLICT when the job has another version. A patch that changes nothing makes
+ * no version.
+ */
 export async function updateJob(
   definitions: Definitions,
   namespaceId: number,
   name: string,
   patch: JobPatch,
+  how: JobChange = {},
 ): Promise<Job> {
-  return await change(definitions, namespaceId, name, (job) => patched(job, patch));
+  return await change(definitions, namespaceId, name, how, (job) => patched(job, patch));
 }
 
 /** The same; what the input does not say is as in a new job. */
@@ -129,13 +165,14 @@ export async function replaceJob(
   namespaceId: number,
   input: JobInput,
 ): Promise<Job> {
-  return await change(definitions, namespaceId, input.name, () => checkJob(input));
+  return await change(definitions, namespaceId, input.name, {}, () => checkJob(input));
 }
 
 async function change(
   definitions: Definitions,
   namespaceId: number,
   name: string,
+  { version, dryRun = false }: JobChange,
   changed: (job: Job) => JobContent,
 ): Promise<Job> {
   const { sql } = definitions;
@@ -143,8 +180,12 @@ async function change(
     const job = await findJob(sql, namespaceId, name);
     if (!job) throw notFound(`job "${name}"`, "name");
     refuseNode(job);
+    if (version != null && version !== job.version) {
+      throw conflict(`the job has version ${job.version} by now; look at it again`, "version");
+    }
     const content = changed(job);
     if (sameContent(job, content)) return job;
+    if (dryRun) return { ...job, ...content, version: job.version + 1 };
     const [updated] = await sql<{ id: number }[]>`
       with queue as (${queuesOf(sql, namespaceId, content)}),
       job as (

@@ -78,7 +78,7 @@ test("an update says which fields have changed, and a field that is no longer na
   );
   const answer = await apply("{kind: job, name: changing, type: two, timeout: PT1M30S}");
   expect(answer.stdout).toContain(
-    'updated  job changing: maxParallel 2 → unset, priority 7 → unset, tags ["a"] → unset, type one → two',
+    'updated  job changing: maxParallel 2 → unset, priority 7 → 5, tags ["a"] → [], type one → two',
   );
   const { job } = await server.graphql<Record<string, unknown>>(
     `{ job(name: "changing") { type priority maxParallel tags version } }`,
@@ -354,4 +354,60 @@ test("--prune deletes what no document names, and nothing when a document cannot
     `{ jobs(namespace: "tidy") { nodes { name } } }`,
   );
   expect(jobs.nodes).toEqual([{ name: "kept" }]);
+});
+
+const FLOW = `kind: workflow
+name: etl
+workflow:
+  failureStrategy: end
+  params: { day: "$[yyyyMMdd-1]" }
+  nodes:
+    - key: extract
+      type: shell
+      input: { script: echo hi }
+    - key: choose
+      after: [extract]
+      type: switch
+      input:
+        cases: [{ when: params.day > "2", to: [load] }]
+        default: [tell]
+    - key: load
+      after: [choose]
+      type: workflow
+      job: loading
+    - key: tell
+      after: [choose]
+      type: http
+      retry: { fixed: { delay: PT1M, max: 2 } }
+      onFailure: ignore
+`;
+
+test("a workflow is applied, exported as it was, and left alone by a second apply", async () => {
+  const dry = await apply(FLOW, "--dry-run", "--json");
+  expect(actions(dry.json())).toEqual(["created job etl"]);
+  expect((await server.graphql<{ job: unknown }>(`{ job(name: "etl") { id } }`)).job).toBeNull();
+  expect(actions((await apply(FLOW, "--json")).json())).toEqual(["created job etl"]);
+  expect(actions((await apply(FLOW, "--json")).json())).toEqual(["unchanged job etl"]);
+  const exported = await call(server.url, ["export", "job", "etl"]);
+  expect(exported.stdout).toContain("failureStrategy: END");
+  expect(actions((await apply(exported.stdout, "--json")).json())).toEqual(["unchanged job etl"]);
+  const changed = FLOW.replace("echo hi", "echo ho");
+  expect(actions((await apply(changed, "--json")).json())).toEqual(["updated job etl"]);
+});
+
+test("each fault of a workflow is told at its own line, also in a dry run", async () => {
+  const named = FLOW.replace("name: etl", "name: wrong");
+  const lone = await apply(named.replace("after: [extract]", "after: [nowhere]"), "--dry-run");
+  expect([lone.code, lone.stdout]).toEqual([
+    1,
+    expect.stringContaining(
+      'standard input:11:15, document 1: workflow.nodes[1].after[0]: there is no node "nowhere"',
+    ),
+  ]);
+  const two = named
+    .replace("      job: loading\n", "")
+    .replace("type: http", "type: http\n      priority: 12");
+  const { stdout } = await apply(two, "--dry-run");
+  expect(stdout).toContain("standard input:16:7, document 1: workflow.nodes[2].job: ");
+  expect(stdout).toContain("standard input:22:17, document 1: workflow.nodes[3].priority: ");
 });

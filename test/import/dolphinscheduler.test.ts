@@ -393,7 +393,7 @@ test("what is written as YAML fits the schema, and branches lead right on", () =
   for (const { key, type, input } of nodes) {
     const branches =
       type === "switch"
-        ? [...input.cases.flatMap((each: Json) => each.then), ...input.default]
+        ? [...input.cases.flatMap((each: Json) => each.to), ...input.default]
         : type === "conditions"
           ? [...input.success, ...input.failure]
           : [];

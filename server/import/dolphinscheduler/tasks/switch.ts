@@ -5,9 +5,6 @@ import { text } from "../readers.ts";
 import type { Fields, Members } from "../report.ts";
 import { branchOf } from "./conditions.ts";
 
-/** A name that objects of JavaScript had better not have; here it is only JSON. */
-const BRANCH = "then";
-
 export function switched(context: NodeContext): NodeKind {
   const { task } = context;
   const result = task.params.within("switchResult") ?? task.fields.within("switchResult");
@@ -36,7 +33,7 @@ function caseOf(context: NodeContext, item: Fields, index: number): Members {
     );
     item.add("condition", "", { outcome: "unmapped", value: condition, note: "cannot be said in CEL" });
   } else item.say("condition", `input.cases[${index}].when`, `in CEL: ${when}`);
-  const branch = branchOf(context, item, "nextNode", `input.cases[${index}].then`);
+  const branch = branchOf(context, item, "nextNode", `input.cases[${index}].to`);
   item.finish();
-  return { when: when ?? "false", [BRANCH]: branch };
+  return { when: when ?? "false", to: branch };
 }
