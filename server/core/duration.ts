@@ -14,7 +14,7 @@ export interface Duration {
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** About a hundred years: far past any real wait, and its sum with any date stays a valid date. */

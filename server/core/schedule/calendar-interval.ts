@@ -4,7 +4,7 @@
  *
  * Days and months keep to the wall clock of the zone; hours, minutes and seconds follow elapsed time (SEMANTICS X).
  */
-import { DAY_MS, type Duration, formatDuration } from "../duration.ts";
+import { DAY_MS, type Duration, formatDuration, HOUR_MS } from "../duration.ts";
 import { badInput } from "../rejection.ts";
 import { checkEvery, END_MS } from "./limits.ts";
 import { checkZone, firstInstantShowing, instantsShowing, localAt } from "./zone.ts";
@@ -42,9 +42,17 @@ export function readInterval({
 
 /** `readInterval` reads it back. */
 export function formatInterval({ every, unit }: CalendarIntervalSchedule): string {
-  if (unit === "MS") return formatDuration(every);
+  if (unit === "MS") return formatElapsed(every);
   if (unit === "DAY") return `P${every}D`;
   return every % 12 === 0 ? `P${every / 12}Y` : `P${every}M`;
+}
+
+/** In hours at most: 24 of them are not the day that `P1D` means here. */
+function formatElapsed(ms: number): string {
+  const hours = Math.floor(ms / HOUR_MS);
+  const rest = ms % HOUR_MS;
+  if (hours === 0) return formatDuration(ms);
+  return `PT${hours}H${rest === 0 ? "" : formatDuration(rest).slice("PT".length)}`;
 }
 
 /** Throws BAD_INPUT for `every` or `timeZone`. */
